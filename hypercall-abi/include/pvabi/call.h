@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Raw hypercalls: the SYSCALL instruction, executed by the guest kernel.
+ *
+ * The number goes in RAX and up to five arguments in RDI, RSI, RDX, R10, R8;
+ * the result comes back in RAX.  SYSCALL itself destroys RCX and R11, every
+ * other register is preserved (xen/arch-x86/xen-x86_64.h, "Hypercall
+ * interface").  No hypercall page is used: it is an indirect call through
+ * memory that the hypervisor writes, and saves nothing.
+ */
+#ifndef PVABI_CALL_H
+#define PVABI_CALL_H
+
+#include <pvabi/headers.h>
+
+#define PVABI_INLINE static inline __attribute__((always_inline, unused))
+
+/** hyp_call0() - issue hypercall @nr without arguments; returns RAX */
+PVABI_INLINE long hyp_call0(unsigned long nr)
+{
+	long ret;
+
+	asm volatile("syscall" : "=a" (ret) : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/** hyp_call1() - issue hypercall @nr with one argument; returns RAX */
+PVABI_INLINE long hyp_call1(unsigned long nr, unsigned long a1)
+{
+	long ret;
+
+	asm volatile("syscall" : "=a" (ret), "+D" (a1) : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/** hyp_call2() - issue hypercall @nr with two arguments; returns RAX */
+PVABI_INLINE long hyp_call2(unsigned long nr, unsigned long a1,
+			    unsigned long a2)
+{
+	long ret;
+
+	asm volatile("syscall" : "=a" (ret), "+D" (a1), "+S" (a2) : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/** hyp_call3() - issue hypercall @nr with three arguments; returns RAX */
+PVABI_INLINE long hyp_call3(unsigned long nr, unsigned long a1,
+			    unsigned long a2, unsigned long a3)
+{
+	long ret;
+
+	asm volatile("syscall"
+		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3) : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/** hyp_call4() - issue hypercall @nr with four arguments; returns RAX */
+PVABI_INLINE long hyp_call4(unsigned long nr, unsigned long a1,
+			    unsigned long a2, unsigned long a3,
+			    unsigned long a4)
+{
+	register unsigned long r10 asm("r10") = a4;
+	long ret;
+
+	asm volatile("syscall"
+		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3), "+r" (r10)
+		     : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/** hyp_call5() - issue hypercall @nr with five arguments; returns RAX */
+PVABI_INLINE long hyp_call5(unsigned long nr, unsigned long a1,
+			    unsigned long a2, unsigned long a3,
+			    unsigned long a4, unsigned long a5)
+{
+	register unsigned long r10 asm("r10") = a4;
+	register unsigned long r8 asm("r8") = a5;
+	long ret;
+
+	asm volatile("syscall"
+		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3), "+r" (r10),
+		       "+r" (r8)
+		     : "0" (nr)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+#endif /* PVABI_CALL_H */
