@@ -112,14 +112,19 @@ static inline int catch_faults(void)
 	last_fault.signal;			\
 })
 
-/* The signal that reading, or writing, the byte at @place raises, or 0. */
+/*
+ * The signal that reading, or writing, the byte at @place raises, or 0.  The
+ * compiler must not know the place, or it warns of what is meant to happen.
+ */
 static inline int load_fault(const void *place)
 {
+	asm volatile("" : "+r"(place));
 	return CATCH_FAULT((void)READ_ONCE(*(const char *)place));
 }
 
 static inline int store_fault(void *place)
 {
+	asm volatile("" : "+r"(place));
 	return CATCH_FAULT(WRITE_ONCE(*(char *)place, 1));
 }
 
