@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Files that several runs of the rig may want at once: locks, hashes, atomic writes."""
+import contextlib
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+from pvg import progress
+
+
+@contextlib.contextmanager
+def locked(path, what):
+    """Hold the lock file PATH; say once that WHAT is being waited for if another holds it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say(f"waiting for another process: {what}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def write_atomically(path, data, mode=0o644):
+    """Replace PATH by DATA (bytes or text) in one step."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, str):
+        data = data.encode()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.chmod(mode)
+    os.replace(temporary, path)
+
+
+def read_text(path):
+    """Contents of PATH, or an empty string if there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def digest(paths, extra=()):
+    """Hash of names and contents of PATHS (folders with all below) and of EXTRA strings."""
+    total = hashlib.sha256()
+    for text in extra:
+        total.update(str(text).encode() + b"\0")
+    for path in sorted(map(Path, paths)):
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*")
+                           if p.is_file() and "__pycache__" not in p.parts)
+        else:
+            found = [path] if path.exists() else []
+        for file in found:
+            total.update(str(file).encode() + b"\0")
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:24]
+
+
+def last_lines(path, count=15):
+    """The last COUNT lines of the text file PATH, control characters made visible."""
+    try:
+        with open(path, "rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(0, log.tell() - 16384))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = [line.rstrip() for line in text.replace("\r", "\n").split("\n")]
+    lines = ["".join(c if c.isprintable() or c == "\t" else "?" for c in line)
+             for line in lines if line]
+    return lines[-count:]

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where things stand in the work tree."""
+import os
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+RIG = REPO / "rig"
+BUILD = REPO / "build"
+LOGS = BUILD / "log"
+
+
+def shown(path):
+    """Path as a person in the current folder would type it."""
+    path = Path(path)
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:
+        return str(path)
+    return str(path) if relative.startswith("../..") else relative
+
+
+def new_log(name):
+    """Path of a fresh log file called NAME under build/log."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    return LOGS / f"{name}-{os.getpid()}.log"
