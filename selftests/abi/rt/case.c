@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The case loop: runs the cases that the command line asks for and reports
+ * each with one line that the runner reads (docs/adding-a-hypervisor.md).
+ *
+ *   case=NAME  only this one     after=NAME  go on behind this one
+ *   pair=A|B   role in a two-guest case      mutant=N  perturbation
+ */
+#include "case.h"
+
+extern const struct case_desc rt_cases[], rt_cases_end[];
+
+static const struct case_desc *current_case;
+static bool skipped;
+
+void case_fail(const char *file, int line, const char *fmt, ...)
+{
+	char reason[300];
+	va_list ap;
+
+	mutant_on = false;
+	va_start(ap, fmt);
+	vformat(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	print("@fail %s %s:%d: %s\n", current_case ? current_case->name : "-",
+	      file, line, reason);
+	rt_exit(SHUTDOWN_poweroff);
+}
+
+void case_fail_eq(const char *file, int line, const char *what, long got,
+		  long expected)
+{
+	if (got > -4096 && got < 65536)
+		case_fail(file, line, "%s is %ld, not %ld", what, got, expected);
+	case_fail(file, line, "%s is 0x%lx, not 0x%lx", what,
+		  (unsigned long)got, (unsigned long)expected);
+}
+
+void case_skip(const char *reason)
+{
+	skipped = true;
+	print("@skip %s %s\n", current_case->name, reason);
+}
+
+void dying(void)
+{
+	print("@dying %s\n", current_case->name);
+}
+
+static void run(const struct case_desc *c)
+{
+	uint64_t start;
+
+	if ((c->flags & DOMU) && is_dom0()) {
+		print("@skip %s not for the initial domain\n", c->name);
+		return;
+	}
+	if ((c->flags & DOM0) && !is_dom0()) {
+		print("@skip %s for the initial domain only\n", c->name);
+		return;
+	}
+	current_case = c;
+	skipped = false;
+	print("@case %s\n", c->name);
+	start = now();
+	events_off();
+	mutant_on = true;
+	c->fn();
+	mutant_on = false;
+	trap_hook = NULL;
+	if (c->flags & DIES && !skipped)
+		case_fail("case.c", __LINE__, "the domain is still alive");
+	if (!skipped)
+		print("@ok %s %lu\n", c->name, (now() - start) / 1000);
+}
+
+void guest_main(void)
+{
+	const struct case_desc *c;
+	char only[80], after[80];
+	bool one = cmdline_get("case", only, sizeof(only));
+	bool skip = cmdline_get("after", after, sizeof(after));
+	char extra[16] = "";
+	long version = hyp_xen_version(XENVER_version, NULL);
+
+	hyp_xen_version(XENVER_extraversion, extra);
+	print("@info Xen %ld.%ld%s vcpus=%u pages=%lu %s\n", version >> 16,
+	      version & 0xffff, extra, vcpu_number(), start_info.nr_pages,
+	      is_dom0() ? "dom0" : "domU");
+	for (c = rt_cases; c < rt_cases_end; c++) {
+		if (one) {
+			if (!strcmp(c->name, only))
+				run(c);
+			continue;
+		}
+		if (skip) {
+			skip = strcmp(c->name, after);
+			continue;
+		}
+		if (!(c->flags & (ALONE | DIES | PAIR | BACKEND)))
+			run(c);
+	}
+	print("@done\n");
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a conformance case is written: a comment that states the rule, CASE()
+ * with the clauses it covers, and want() for each thing that must hold.
+ */
+#ifndef RT_CASE_H
+#define RT_CASE_H
+
+#include "rt.h"
+
+/* CASE() flags. */
+#define ALONE	1	/* gets a boot of its own */
+#define DIES	2	/* passes when the domain is crashed after dying() */
+#define DOMU	4	/* not for the initial domain */
+#define DOM0	8	/* for the initial domain only */
+#define PAIR	16	/* needs a second guest (the two-guest part) */
+#define BACKEND	32	/* needs a control domain with store and back ends */
+
+struct case_desc {
+	const char *name;
+	void (*fn)(void);
+	unsigned long flags;
+};
+
+/*
+ * CASE() - define a case
+ *
+ * @name: unique over the suite; @clauses: string of clause ids, read by the
+ * runner from the source; @flags: 0 or the above, or'ed.
+ */
+#define CASE(name, clauses, flags) \
+	static void case_##name(void); \
+	static const struct case_desc desc_##name \
+		__attribute__((section(".cases"), used, aligned(8))) = { \
+			#name, case_##name, flags }; \
+	static void case_##name(void)
+
+/** case_fail() - end the case and the boot with a reason */
+void case_fail(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, cold, format(printf, 3, 4)));
+void case_fail_eq(const char *file, int line, const char *what, long got,
+		  long expected) __attribute__((noreturn, cold));
+/** case_skip() - note why the case cannot be tried; the caller returns */
+void case_skip(const char *reason);
+/** dying() - from here on the case passes if the domain is crashed */
+void dying(void);
+/** survived() - the hypervisor let a deadly thing pass: a failure */
+#define survived() case_fail(__FILE_NAME__, __LINE__, "still alive")
+
+/** want() - the case fails unless @cond holds */
+#define want(cond) do { \
+	if (!(cond)) \
+		case_fail(__FILE_NAME__, __LINE__, "not so: %s", #cond); \
+} while (0)
+
+/** want_eq() - @got must equal @expected; both are shown when not */
+#define want_eq(got, expected) do { \
+	long got_ = (long)(got), expected_ = (long)(expected); \
+	if (got_ != expected_) \
+		case_fail_eq(__FILE_NAME__, __LINE__, #got, got_, expected_); \
+} while (0)
+
+/** want_any() - @got must be one of the values that follow */
+#define want_any(got, ...) do { \
+	long got_ = (long)(got); \
+	static const long any_[] = { __VA_ARGS__ }; \
+	unsigned int i_; \
+	for (i_ = 0; i_ < ARRAY_SIZE(any_) && any_[i_] != got_; i_++) \
+		; \
+	if (i_ == ARRAY_SIZE(any_)) \
+		case_fail(__FILE_NAME__, __LINE__, \
+			  "%s is %ld, none of %s", #got, got_, #__VA_ARGS__); \
+} while (0)
+
+/** want_trap() - @call (a trap_of(), fault_...()) must raise vector @vec */
+#define want_trap(fn, arg, vec_) ({ \
+	struct trap t_ = trap_of(fn, (void *)(arg)); \
+	if (t_.vec != (int)(vec_)) \
+		case_fail_eq(__FILE_NAME__, __LINE__, "trap of " #fn, \
+			     t_.vec, vec_); \
+	t_; })
+
+/** needs() - skip the case with @reason unless @cond holds */
+#define needs(cond, reason) do { \
+	if (!(cond)) { \
+		case_skip(reason); \
+		return; \
+	} \
+} while (0)
+
+#endif /* RT_CASE_H */
