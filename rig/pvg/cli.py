@@ -52,7 +52,13 @@ def dispatch(words):
     parser = Parser(prog=f"pvguest {name}", description=module.HELP, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     module.configure(parser)
-    status = module.main(parser.parse_args(words[1:]))
+    words, command = words[1:], []
+    if getattr(module, "TAKES_COMMAND", False) and "--" in words:
+        at = words.index("--")
+        words, command = words[:at], words[at + 1:]
+    args = parser.parse_args(words)
+    args.command = command
+    status = module.main(args)
     return 0 if status is None else status
 
 

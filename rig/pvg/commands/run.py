@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""pvguest run: boots a guest, runs a command in it, brings back its output and exit status."""
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from pvg import errors, hv, initramfs, kernel, linux_tree, paths, session
+
+HELP = "boot a guest and run a command in it, or a shell"
+TAKES_COMMAND = True    # words after "--" arrive as args.command
+
+
+def _positive(text):
+    value = int(text)
+    if value <= 0:
+        raise ValueError(text)
+    return value
+
+
+_positive.__name__ = "positive number"
+
+
+def configure(parser):
+    """Options of 'pvguest run'."""
+    add = parser.add_argument
+    add("--hv", choices=hv.NAMES, default="xen-domu",
+        help="where the guest runs: as an ordinary guest of Xen, as its initial domain, or "
+             "natively (default: %(default)s)")
+    add("--kernel", choices=kernel.NAMES,
+        help="which kernel (default: pvguest; native with --hv none)")
+    add("--linux", default=linux_tree.DEFAULT, choices=linux_tree.releases(),
+        help="Linux release (default: %(default)s)")
+    add("--image", metavar="FILE", help="a kernel file of your own instead of the built one")
+    add("--no-build", action="store_true", help="take the last kernel built, as it is")
+    add("--bzimage", action="store_true", help="boot the compressed kernel, not the ELF file")
+    add("--vcpus", type=_positive, default=1, metavar="N", help="virtual CPUs (default: 1)")
+    add("--memory", type=_positive, default=256, metavar="MIB",
+        help="memory of the guest (default: %(default)s)")
+    add("--add", action="append", default=[], metavar="DIR",
+        help="DIR's files appear at the same paths in the guest")
+    add("--disk", action="append", default=[], metavar="FILE",
+        help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none)")
+    add("--root", choices=("initramfs", "debian"), default="initramfs",
+        help="the guest's root file system (default: %(default)s)")
+    add("--accel", choices=("tcg", "kvm"), default="tcg", help="emulate, or use the processor")
+    add("--xen", metavar="FILE", help="a hypervisor of your own instead of Debian's")
+    add("--icount", action="store_true", help="virtual time counts instructions: 1 ns each")
+    add("--timeout", type=_positive, metavar="S",
+        help="seconds until the guest is ended with exit status 124 (default: 600; none for a "
+             "shell)")
+    add("--log", metavar="FILE", help="where everything but the command's output goes")
+    add("--append", default="", metavar="WORDS", help="more words on the guest's command line")
+    parser.usage = "pvguest run [OPTION]... [-- COMMAND [ARGUMENT]...]"
+    parser.epilog = (
+        "example: pvguest run --hv xen-dom0 --add build/tests -- /tests/fork_storm 100\n"
+        "The command's standard output and standard error come out as ours; its standard\n"
+        "input is empty. Exit status: the command's; 124: timeout; 125: the rig or the build\n"
+        "failed; 126: the guest crashed or never came up.")
+
+
+class Options:
+    """The command line with its defaults filled in and its files checked."""
+
+    def __init__(self, args, folder):
+        self.__dict__.update(vars(args))
+        self.folder = folder
+        self.kernel = args.kernel or ("native" if args.hv == "none" else "pvguest")
+        self.disks = [self._file(path, "--disk") for path in args.disk]
+        self.image_file = self._file(args.image, "--image") if args.image else None
+        if args.xen:
+            if args.hv != "xen-dom0":
+                raise errors.UsageError("--xen needs --hv xen-dom0: Debian's tool stack of the "
+                                        "control domain fits only Debian's hypervisor")
+            self.xen = self._file(args.xen, "--xen")
+        for path in args.add:
+            if not os.path.isdir(path):
+                raise errors.UsageError(f"--add {path}: no such folder")
+        if args.root == "debian":
+            raise errors.UsageError("--root debian is not there yet; use --root initramfs")
+        if args.icount and args.vcpus > 1:
+            raise errors.UsageError("--icount counts on one CPU: leave --vcpus out")
+
+    @staticmethod
+    def _file(path, option):
+        if not os.path.isfile(path):
+            raise errors.UsageError(f"{option} {path}: no such file")
+        return Path(path).resolve()
+
+    def kernel_file(self):
+        """Path of the kernel to boot, built if need be."""
+        if self.image_file:
+            return self.image_file
+        built = kernel.Kernel(self.kernel, self.linux)
+        if self.no_build:
+            if not built.elf.exists():
+                raise errors.UsageError(f"--no-build: kernel {self.kernel} was never built; "
+                                        f"run: pvguest build --kernel {self.kernel}")
+        else:
+            built.build()
+        return built.bzimage if self.bzimage else built.elf
+
+    def initramfs(self):
+        """Contents of the guest's initial RAM file system."""
+        return initramfs.make(self.command, self.add)
+
+
+def main(args):
+    """Run the guest that ARGS describe; returns the command's exit status."""
+    with tempfile.TemporaryDirectory(prefix="pvguest-") as folder:
+        options = Options(args, Path(folder))
+        log_path = Path(args.log) if args.log else paths.new_log("run")
+        boot = hv.load(options.hv).boot(options)
+        with open(log_path, "wb") as log:
+            run = session.Session(boot, log, options.timeout, interactive=not options.command)
+            status = run.run()
+    sys.stdout.flush()
+    return status

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Adapter 'none': the kernel natively in the emulator, without a hypervisor."""
+import re
+
+from pvg import errors, qemu, session
+
+KERNELS = ("native", "native-full")
+
+
+def boot(options):
+    """How to start the native kernel."""
+    if options.kernel not in KERNELS:
+        raise errors.UsageError(f"--hv none runs the native kernel, not {options.kernel}; "
+                                "leave --kernel out")
+    folder = options.folder
+    (folder / "initrd").write_bytes(options.initramfs())
+    words = qemu.command(options, options.memory) + [
+        "-kernel", str(options.kernel_file()), "-initrd", str(folder / "initrd"),
+        "-append", f"console=ttyS0 earlyprintk=serial,ttyS0 panic=-1 {options.append}".strip(),
+        "-serial", "stdio"]
+    for disk in options.disks:
+        words += ["-drive", f"file={disk},if=virtio,cache=unsafe,format={qemu.disk_format(disk)}"]
+    return session.Boot(words, deaths=[(re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)"),
+                                        "the guest's kernel panicked")])

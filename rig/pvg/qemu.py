@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulator: its command line, its end, and its control socket."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from pvg import errors, packages
+
+PROGRAM = "qemu-system-x86_64"
+
+# SMAP off: QEMU 7.2's IRET to ring 3 faults on user stacks with it on.
+CPU = "max,-smap"
+
+
+def command(options, memory, cpus=None):
+    """The words common to all machines: MEMORY in MiB, CPUS or as many as the guest has."""
+    packages.require(packages.FOR_RUN)
+    if options.accel == "kvm":
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise errors.UsageError("--accel kvm: /dev/kvm cannot be used here; leave it out")
+        if options.icount:
+            raise errors.UsageError("--icount counts emulated instructions: it needs --accel tcg")
+    words = [PROGRAM, "-accel", options.accel,
+             "-cpu", CPU if options.accel == "tcg" else "host",
+             "-m", f"{memory}M", "-smp", str(1 if options.icount else cpus or options.vcpus),
+             "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"]
+    if options.icount:
+        words += ["-icount", "shift=0,sleep=off"]
+    return words
+
+
+def disk_format(path):
+    """'qcow2' or 'raw', from the file's first bytes."""
+    with open(path, "rb") as file:
+        return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+
+
+def stop(process, grace=5):
+    """End the emulator PROCESS and wait until it is gone."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Control:
+    """QMP, the emulator's control protocol, over the unix socket PATH."""
+
+    def __init__(self, path, patience=10):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(120)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._socket.connect(str(path))
+                break
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                # The emulator makes its socket a moment after it has started.
+                if time.monotonic() > deadline:
+                    raise errors.RigError("the emulator did not open its control socket") \
+                        from error
+                time.sleep(0.02)
+        self._file = self._socket.makefile("rw", encoding="utf-8")
+        self._read()
+        self.call("qmp_capabilities")
+
+    def _read(self):
+        line = self._file.readline()
+        if not line:
+            raise errors.RigError("the emulator closed its control socket")
+        return json.loads(line)
+
+    def call(self, name, **arguments):
+        """Execute command NAME; returns its result."""
+        self._file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self._file.flush()
+        while True:
+            answer = self._read()
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise errors.RigError(f"emulator: {name}: {answer['error']['desc']}")
+
+    def close(self):
+        """Close the socket; the emulator goes on."""
+        self._file.close()
+        self._socket.close()

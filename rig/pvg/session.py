@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of a guest: starts the emulator, listens to the console, ends it all in time."""
+import contextlib
+import dataclasses
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import termios
+import time
+import tty
+from typing import Callable, List, Optional
+
+from pvg import errors, frames, progress, qemu
+
+BOOT_LIMIT = 180        # seconds until the guest's init must have spoken
+LAST_WORDS = 1.0        # seconds that a dying guest has to print why
+_READ = 65536
+
+
+@dataclasses.dataclass
+class Boot:
+    """What an adapter knows about starting a guest.
+
+    command: the emulator's command line
+    deaths: pairs of a pattern in the console's text and what it means
+    attach: called when the emulator runs; returns file descriptors (console to read, console to
+            write, and one whose text only goes to the log); None: the emulator's own streams
+    ended: pattern on the third of these that tells that the guest is no more, or None
+    """
+
+    command: List[str]
+    deaths: list = dataclasses.field(default_factory=list)
+    attach: Optional[Callable] = None
+
+
+class Session:
+    """Runs the guest that BOOT describes; LOG is an open binary file."""
+
+    def __init__(self, boot, log, timeout=None, interactive=False):
+        self.boot = boot
+        self.log = log
+        self.interactive = interactive
+        self.start = time.monotonic()
+        self.deadline = self.start + (timeout or (BOOT_LIMIT if interactive else 600))
+        self.own_timeout = timeout is not None
+        self.limit = int(self.deadline - self.start)
+        self.boot_deadline = min(self.deadline, self.start + BOOT_LIMIT)
+        self.decoder = frames.Decoder()
+        self.up = False
+        self.forwarding = False     # console text goes to the terminal
+        self.status = None
+        self.death = None           # why the guest died
+        self.death_time = None
+        self._recent = b""
+        self._selector = selectors.DefaultSelector()
+        self._write_fd = None
+
+    def run(self):
+        """Returns the command's exit status, or raises PvgError."""
+        process = subprocess.Popen(self.boot.command, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+        try:
+            with contextlib.ExitStack() as stack:
+                stack.callback(self._selector.close)
+                if self.boot.attach:
+                    self._listen(process.stdout.fileno(), self._log_only)
+                    read_fd, self._write_fd, aside = self.boot.attach(self, process)
+                    self._listen(aside, self._aside)
+                else:
+                    read_fd, self._write_fd = process.stdout.fileno(), process.stdin.fileno()
+                self._listen(read_fd, self._console)
+                self._loop(process, stack)
+        finally:
+            qemu.stop(process)
+        return self._verdict(process)
+
+    def _listen(self, fd, handler):
+        self._selector.register(fd, selectors.EVENT_READ, handler)
+
+    def _loop(self, process, stack):
+        streams = True
+        while self.status is None:
+            now = time.monotonic()
+            deadline = self.deadline if self.up else self.boot_deadline
+            if self.interactive and self.up and not self.own_timeout:
+                deadline = now + 3600
+            if self.death_time is not None:
+                deadline = min(deadline, self.death_time + LAST_WORDS)
+            if now >= deadline or not streams:
+                return
+            for key, _ in self._selector.select(min(deadline - now, 1.0)):
+                if not self._handle(key, stack):
+                    self._selector.unregister(key.fd)
+            if process.poll() is not None and not self._selector.select(0):
+                streams = False
+
+    def _handle(self, key, stack):
+        data = os.read(key.fd, _READ)
+        if data:
+            key.data(data)
+        if self.forwarding == "start":
+            self.forwarding = True
+            self._forward_terminal(stack)
+        return bool(data)
+
+    def _log_only(self, data):
+        self.log.write(data)
+        self.log.flush()
+        self._look_for_death(data)
+
+    def _aside(self, data):
+        self.log.write(data)
+        self.log.flush()
+        self._look_for_death(data)
+
+    def _console(self, data):
+        for item in self.decoder.feed(data):
+            if isinstance(item, frames.Frame):
+                self._frame(item)
+            else:
+                self.log.write(item)
+                if self.forwarding:
+                    sys.stdout.buffer.write(item)
+                    sys.stdout.buffer.flush()
+                self._look_for_death(item)
+        self.log.flush()
+
+    def _look_for_death(self, text):
+        if self.death is not None:
+            return
+        self._recent = (self._recent + text)[-4096:]
+        for pattern, meaning in self.boot.deaths:
+            match = pattern.search(self._recent)
+            if match:
+                detail = match.group(1).decode("utf-8", "replace") if match.groups() else ""
+                self.death = f"{meaning}: {detail}" if detail else meaning
+                self.death_time = time.monotonic()
+
+    def _frame(self, frame):
+        if frame.kind == "h":
+            self.up = True
+        elif frame.kind == "o":
+            sys.stdout.buffer.write(frame.payload)
+            sys.stdout.buffer.flush()
+        elif frame.kind == "e":
+            self.log.write(frame.payload)
+            sys.stderr.buffer.write(frame.payload)
+            sys.stderr.buffer.flush()
+        elif frame.kind == "k":
+            # "priority,sequence,microseconds,flags;text", as /dev/kmsg gives it
+            head, _, text = frame.payload.partition(b";")
+            stamp = int(head.split(b",")[2]) / 1e6 if head.count(b",") >= 2 else 0.0
+            self.log.write(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
+        elif frame.kind == "i" and self.interactive:
+            self.forwarding = "start"
+        elif frame.kind == "x":
+            self.status = int(frame.payload)
+            self._send(bytes([frames.ACK]))
+
+    def _send(self, data):
+        try:
+            os.write(self._write_fd, data)
+        except OSError:
+            # A guest that is gone hears nothing; the reading side finds that out.
+            pass
+
+    def _forward_terminal(self, stack):
+        """From now on what is typed goes to the guest."""
+        fd = sys.stdin.fileno()
+        if os.isatty(fd):
+            before = termios.tcgetattr(fd)
+            stack.callback(termios.tcsetattr, fd, termios.TCSADRAIN, before)
+            tty.setraw(fd)
+        try:
+            self._selector.register(fd, selectors.EVENT_READ, self._send)
+        except PermissionError:
+            # A plain file cannot be waited for, but it can be read at once.
+            self._send(sys.stdin.buffer.read())
+            self._send(b"\x04")
+            return
+        send = self._send
+
+        def typed(data):
+            send(data)
+
+        self._selector.modify(fd, selectors.EVENT_READ, typed)
+
+    def _verdict(self, process):
+        log = self.log.name
+        if self.status is not None:
+            if self.decoder.lost:
+                raise errors.RigError(f"{self.decoder.lost} pieces of the guest's output "
+                                      "were damaged on its console", log)
+            return self.status
+        if self.death:
+            raise errors.GuestDied(self.death, log)
+        if time.monotonic() >= self.deadline and self.up:
+            raise errors.GuestTimeout(f"the guest was still running after {self.limit} s", log)
+        if process.returncode is not None and process.returncode > 0:
+            raise errors.RigError(f"the emulator failed (exit {process.returncode})", log)
+        if not self.up:
+            waited = int(time.monotonic() - self.start)
+            raise errors.GuestDied(f"the guest did not come up (waited {waited} s)", log)
+        raise errors.GuestDied("the guest ended before the command did", log)
+
+
+def ignore_terminal_signals():
+    """For children that must not see the terminal's Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def note_slow(text):
+    """Say TEXT once, for work that takes longer than a person expects."""
+    progress.say(text)
