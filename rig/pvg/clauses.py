@@ -31,8 +31,8 @@ ERRNO = frozenset(
     "ENOTSOCK EMSGSIZE EOPNOTSUPP EADDRINUSE EADDRNOTAVAIL ENOBUFS EISCONN ENOTCONN ETIMEDOUT "
     "ECONNREFUSED EALREADY".split())
 
-ID = re.compile(r"(?P<prefix>[A-Z][A-Z0-9]*(?:-[0-9]?[A-Z]+)*)-(?P<number>\d{3})")
-RELEASE = re.compile(r"4\.\d{1,2}")
+ID = re.compile(r"(?P<prefix>[A-Z][A-Z0-9]*(?:-(?=[0-9]*[A-Z])[A-Z0-9]+)*)-(?P<number>\d{3})")
+RELEASE = re.compile(r"[34]\.\d{1,2}")
 SUBOP = re.compile(r"[A-Za-z]\w*")
 SOURCE = re.compile(
     r"public/[\w./-]+\.h:\d+(?: \([^()]+\))?"          # header and line, and the word that stands there
@@ -102,6 +102,7 @@ class Number:
     name: str
     use: str
     summary: str
+    line: int
 
 
 @dataclass
@@ -306,7 +307,8 @@ def _read_numbers(path, problems):
             reader.complain(node, "a number has nr, name, use and summary")
             continue
         number = Number(reader.number(row["nr"], "nr"), reader.text(row["name"], "name"),
-                        reader.text(row["use"], "use"), reader.text(row["summary"], "summary"))
+                        reader.text(row["use"], "use"), reader.text(row["summary"], "summary"),
+                        node.start_mark.line + 1)
         _check_word(reader, row["use"], number.use, USES, "use")
         if number.nr != len(numbers):
             reader.complain(node, f"number {number.nr} stands where {len(numbers)} is due")
@@ -339,7 +341,7 @@ def load(folder=CLAUSES):
     described = {clause.hypercall for clause in catalogue.clauses.values()}
     for number in catalogue.numbers:
         if number.name not in described:
-            problems.append(f"{paths.shown(folder / NUMBERS)}:{number.nr + 4}: "
+            problems.append(f"{paths.shown(folder / NUMBERS)}:{number.line}: "
                             f"no clause is about hypercall {number.nr}, {number.name}")
     if problems:
         raise CatalogueError(problems)
