@@ -338,11 +338,11 @@ def load(folder=CLAUSES):
     for area in catalogue.areas:
         for clause in area.clauses:
             catalogue.clauses[clause.id] = clause
-    described = {clause.hypercall for clause in catalogue.clauses.values()}
-    for number in catalogue.numbers:
-        if number.name not in described:
-            problems.append(f"{paths.shown(folder / NUMBERS)}:{number.line}: "
-                            f"no clause is about hypercall {number.nr}, {number.name}")
+    if not problems:
+        described = {clause.hypercall for clause in catalogue.clauses.values()}
+        problems = [f"{paths.shown(folder / NUMBERS)}:{number.line}: "
+                    f"no clause is about hypercall {number.nr}, {number.name}"
+                    for number in catalogue.numbers if number.name not in described]
     if problems:
         raise CatalogueError(problems)
     return catalogue
