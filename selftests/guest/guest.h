@@ -218,6 +218,23 @@ static inline int write_file(const char *path, const char *text)
 	return error;
 }
 
+/* Whether the running kernel is a guest of our own port. */
+static inline bool on_pvguest(void)
+{
+	return !system("zcat /proc/config.gz 2>&1 | grep -q ^CONFIG_PVGUEST=y") &&
+	       !access("/sys/hypervisor/type", F_OK);
+}
+
+/* Whether the running kernel has @option built in, by its own account. */
+static inline bool kernel_has(const char *option)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "zcat /proc/config.gz 2>&1 | grep -q ^CONFIG_%s=y", option);
+	return !system(command);
+}
+
 static inline int online_cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN);
