@@ -16,7 +16,7 @@ from pvg import errors, packages, paths
 # How a run ended: the exit statuses of every adapter (docs/adding-a-hypervisor.md).
 POWEROFF, REBOOT, SUSPEND, CRASH, WATCHDOG, PANIC, OTHER = 0, 10, 11, 12, 13, 14, 15
 TIMEOUT, TROUBLE = 124, 125
-ENDED = {POWEROFF: "poweroff", REBOOT: "reboot", SUSPEND: "suspend", CRASH: "domain crash",
+ENDED = {POWEROFF: "poweroff", REBOOT: "reboot", SUSPEND: "suspend", CRASH: "crash",
          WATCHDOG: "watchdog", PANIC: "hypervisor panic", OTHER: "unknown shutdown reason",
          TIMEOUT: "time limit", TROUBLE: "adapter trouble"}
 

@@ -226,16 +226,16 @@ class Campaign:
         extra = ["--peer", str(self.images.path(job.area))] \
             if job.single and job.cases[0].part == "pair" else []
         boot = Boot(self.setup, self.images.path(job.area), " ".join(words), log, self.echo, extra)
-        current, dying, done, started = None, False, False, time.monotonic()
+        current, dying, done, started = None, "", False, time.monotonic()
         panicked = ""
         for word, rest in boot.lines():
             name, _, reason = rest.partition(" ")
             if word == "info":
                 self.info = self.info or rest
             elif word == "case":
-                current, dying, started = waiting.get(name), False, time.monotonic()
+                current, dying, started = waiting.get(name), "", time.monotonic()
             elif word == "dying":
-                dying = True
+                dying = reason
             elif word == "panic":
                 panicked = rest
             elif word == "done":
@@ -257,7 +257,7 @@ class Campaign:
         if current and current.name in waiting:
             del waiting[current.name]
             taken = time.monotonic() - started
-            if dying and status == adapter.CRASH and "DIES" in current.flags:
+            if dying and not panicked and adapter.ENDED.get(status) == dying and "DIES" in current.flags:
                 self._settle(Result(current, "pass", "", taken, shown))
             else:
                 result = "error" if status == adapter.TROUBLE else "fail"

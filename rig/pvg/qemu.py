@@ -87,6 +87,13 @@ class Control:
             if "error" in answer:
                 raise errors.RigError(f"emulator: {name}: {answer['error']['desc']}")
 
+    def wait_running(self):
+        """Return as soon as the machine runs, such as after an incoming migration."""
+        if self.call("query-status")["running"]:
+            return
+        while self._read().get("event") != "RESUME":
+            pass
+
     def close(self):
         """Close the socket; the emulator goes on."""
         self._file.close()

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import termios
@@ -12,10 +11,11 @@ import time
 import tty
 from typing import Callable, List, Optional
 
-from pvg import errors, frames, progress, qemu
+from pvg import errors, frames, qemu
 
 BOOT_LIMIT = 180        # seconds until the guest's init must have spoken
 LAST_WORDS = 1.0        # seconds that a dying guest has to print why
+END_OF_INPUT = b"\x04"   # Ctrl-D, which the guest's terminal takes for the end
 _READ = 65536
 
 
@@ -25,9 +25,8 @@ class Boot:
 
     command: the emulator's command line
     deaths: pairs of a pattern in the console's text and what it means
-    attach: called when the emulator runs; returns file descriptors (console to read, console to
-            write, and one whose text only goes to the log); None: the emulator's own streams
-    ended: pattern on the third of these that tells that the guest is no more, or None
+    attach: called when the emulator runs; returns two file descriptors, to read the guest's
+            console and to write it; without it the emulator's own streams are the console
     """
 
     command: List[str]
@@ -67,8 +66,8 @@ class Session:
                 stack.callback(self._selector.close)
                 if self.boot.attach:
                     self._listen(process.stdout.fileno(), self._log_only)
-                    read_fd, self._write_fd, aside = self.boot.attach(self, process)
-                    self._listen(aside, self._aside)
+                    read_fd, self._write_fd = self.boot.attach(self, process)
+                    stack.callback(os.close, read_fd)
                 else:
                     read_fd, self._write_fd = process.stdout.fileno(), process.stdin.fileno()
                 self._listen(read_fd, self._console)
@@ -101,17 +100,14 @@ class Session:
         data = os.read(key.fd, _READ)
         if data:
             key.data(data)
+        elif key.data == self._send:
+            self._send(END_OF_INPUT)
         if self.forwarding == "start":
             self.forwarding = True
             self._forward_terminal(stack)
         return bool(data)
 
     def _log_only(self, data):
-        self.log.write(data)
-        self.log.flush()
-        self._look_for_death(data)
-
-    def _aside(self, data):
         self.log.write(data)
         self.log.flush()
         self._look_for_death(data)
@@ -178,15 +174,7 @@ class Session:
             self._selector.register(fd, selectors.EVENT_READ, self._send)
         except PermissionError:
             # A plain file cannot be waited for, but it can be read at once.
-            self._send(sys.stdin.buffer.read())
-            self._send(b"\x04")
-            return
-        send = self._send
-
-        def typed(data):
-            send(data)
-
-        self._selector.modify(fd, selectors.EVENT_READ, typed)
+            self._send(sys.stdin.buffer.read() + END_OF_INPUT)
 
     def _verdict(self, process):
         log = self.log.name
@@ -206,12 +194,3 @@ class Session:
             raise errors.GuestDied(f"the guest did not come up (waited {waited} s)", log)
         raise errors.GuestDied("the guest ended before the command did", log)
 
-
-def ignore_terminal_signals():
-    """For children that must not see the terminal's Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def note_slow(text):
-    """Say TEXT once, for work that takes longer than a person expects."""
-    progress.say(text)

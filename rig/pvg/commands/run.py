@@ -98,7 +98,8 @@ class Options:
                                         f"run: pvguest build --kernel {self.kernel}")
         else:
             built.build()
-        return built.bzimage if self.bzimage else built.elf
+        # Without a hypervisor only the compressed file has an entry that the emulator knows.
+        return built.bzimage if self.bzimage or self.hv == "none" else built.elf
 
     def initramfs(self):
         """Contents of the guest's initial RAM file system."""

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Adapter 'xen-domu': the kernel as an ordinary guest, made by Debian's tool stack."""
+import os
+import re
+import socket
+
+from pvg import control_domain, cpio, errors, qemu, session
+
+KERNELS = ("pvguest", "pvguest-full", "mainline", "mainline-full")
+
+DEATHS = [
+    (re.compile(rb"Domain \d+ has shut down, reason code 3"), "the guest crashed"),
+    (re.compile(rb"Domain \d+ has shut down, reason code [0124]"),
+     "the guest shut down before the command ended"),
+    (re.compile(rb"pvguest-control: guest gone"), "the guest ended before the command did"),
+    (re.compile(rb"libxl: error: ([^\r\n]*)"), "the tool stack could not make the guest"),
+    (re.compile(rb"Panic on CPU \d+"), "the hypervisor panicked"),
+    (re.compile(rb"Hardware Dom0 crashed"), "the control domain crashed"),
+]
+
+
+def boot(options):
+    """How to resume the control domain and have it make the guest."""
+    if options.kernel not in KERNELS:
+        raise errors.UsageError(f"--hv xen-domu cannot run kernel {options.kernel}; "
+                                "use --hv none")
+    if len(options.disks) >= control_domain.DISKS:
+        raise errors.UsageError(f"at most {control_domain.DISKS - 1} disks")
+    folder = options.folder
+    _payload(options, folder / "payload")
+    disks = [(folder / "payload", "raw")]
+    disks += [(path, qemu.disk_format(path)) for path in options.disks]
+    machine = control_domain.Machine(options)
+    saved = machine.saved()
+    words = machine.words(folder / "console", disks) + [
+        "-incoming", f"exec:cat '{saved}'", "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"]
+    return session.Boot(words, deaths=DEATHS, attach=lambda run, process: _attach(folder, process))
+
+
+def _payload(options, path):
+    """What the control domain reads after it has been resumed."""
+    archive = cpio.Archive()
+    archive.file("kernel", options.kernel_file().read_bytes())
+    archive.file("initrd", options.initramfs())
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    disks = ", ".join(f"'phy:/dev/vd{letters[index + 1]},xvd{letters[index]},w'"
+                      for index in range(len(options.disks)))
+    archive.file("guest.cfg", "\n".join([
+        "name = 'guest'", "type = 'pv'", "kernel = '/guest/kernel'", "ramdisk = '/guest/initrd'",
+        f"memory = {options.memory}", f"vcpus = {options.vcpus}", f"disk = [{disks}]",
+        f"extra = 'console=hvc0 earlyprintk=xen panic=-1 {options.append}'",
+        "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""]))
+    path.write_bytes(archive.bytes())
+
+
+def _attach(folder, process):
+    """Connect to the guest's console and wake the control domain up."""
+    control = qemu.Control(folder / "qmp")
+    control.wait_running()
+    control.close()
+    console = socket.socket(socket.AF_UNIX)
+    console.connect(str(folder / "console"))
+    os.write(process.stdin.fileno(), b"start\r")
+    fd = console.detach()
+    return fd, fd
