@@ -203,18 +203,20 @@ static inline ssize_t read_file(const char *path, char *buffer, size_t size)
 	return used;
 }
 
-/* Write the string @text to @path; 0 or -errno. */
+/* Make @text all that @path, a file that is there, says; 0 or -errno. */
 static inline int write_file(const char *path, const char *text)
 {
 	size_t length = strlen(text);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	int error = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, length) != (ssize_t)length)
+	if (length && write(fd, text, length) != (ssize_t)length)
 		error = -errno;
-	close(fd);
+	/* Files of the kernel may parse what they were told only now. */
+	if (close(fd) && !error)
+		error = -errno;
 	return error;
 }
 

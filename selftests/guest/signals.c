@@ -135,18 +135,27 @@ TEST_F(faults, past_the_end_of_a_file)
 	EXPECT_EQ(0, store_fault(start));
 }
 
-TEST_F(faults, floating_point_exceptions)
+TEST_F(faults, vector_arithmetic)
 {
 	unsigned int control = 0x1f80 & ~(1U << 9);
 	unsigned int normal = 0x1f80;
-	unsigned short x87 = 0x37f & ~(1 << 2);
 	float one = 1.0f, zero = 0.0f;
+	int signal;
 
-	EXPECT_EQ(SIGFPE, CATCH_FAULT(asm volatile("ldmxcsr %0; divss %2, %1" :
-				      : "m"(control), "x"(one), "x"(zero))));
+	signal = CATCH_FAULT(asm volatile("ldmxcsr %0; divss %2, %1" : :
+					  "m"(control), "x"(one), "x"(zero)));
+	asm volatile("ldmxcsr %0" : : "m"(normal));
+	if (!signal)
+		SKIP(return, "this processor, an emulator's, raises no #XM");
+	EXPECT_EQ(SIGFPE, signal);
 	EXPECT_EQ(FPE_FLTDIV, last_fault.code);
 	EXPECT_EQ(VECTOR_SIMD, last_fault.vector);
-	asm volatile("ldmxcsr %0" : : "m"(normal));
+}
+
+TEST_F(faults, x87_arithmetic)
+{
+	unsigned short x87 = 0x37f & ~(1 << 2);
+
 	EXPECT_EQ(SIGFPE,
 		  CATCH_FAULT(asm volatile("fldcw %0; fld1; fldz; fdivrp; fwait"
 					   : : "m"(x87))));

@@ -10,6 +10,9 @@
 
 #define TRACING "/sys/kernel/tracing/"
 #define HOT "__x64_sys_getppid"
+/* Entry stubs are aliases of one function; ftrace may know it by any name. */
+#define HOT_GLOB "*sys_getppid*"
+#define HOT_PART "sys_getppid"
 #define CALLS 1000
 
 FIXTURE(tracing)
@@ -23,6 +26,8 @@ FIXTURE_SETUP(tracing)
 		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
 	if (access(TRACING "current_tracer", F_OK))
 		SKIP(return, "this kernel has no tracefs");
+	/* Small buffers, so that reading them back takes no time. */
+	ASSERT_EQ(0, write_file(TRACING "buffer_size_kb", "256"));
 	self->load = 0;
 }
 
@@ -160,16 +165,16 @@ TEST_F(tracing, one_function)
 {
 	if (access(TRACING "set_ftrace_filter", F_OK))
 		SKIP(return, "this kernel has no function tracer");
-	ASSERT_EQ(0, write_file(TRACING "set_ftrace_filter", HOT));
+	ASSERT_EQ(0, write_file(TRACING "set_ftrace_filter", HOT_GLOB));
 	ASSERT_EQ(0, write_file(TRACING "trace", ""));
 	ASSERT_EQ(0, write_file(TRACING "current_tracer", "function"));
 	call_hot();
 	ASSERT_EQ(0, write_file(TRACING "tracing_on", "0"));
-	EXPECT_LE(CALLS, traced(HOT));
+	EXPECT_LE(CALLS, traced(HOT_PART));
 	ASSERT_EQ(0, write_file(TRACING "current_tracer", "nop"));
 	ASSERT_EQ(0, write_file(TRACING "tracing_on", "1"));
 	call_hot();
-	EXPECT_EQ(0, traced(HOT));
+	EXPECT_EQ(0, traced(HOT_PART));
 }
 
 TEST_F(tracing, one_function_on_and_off_under_load)
@@ -178,7 +183,7 @@ TEST_F(tracing, one_function_on_and_off_under_load)
 		SKIP(return, "this kernel has no function tracer");
 	self->load = start_load();
 	ASSERT_LT(0, self->load);
-	ASSERT_EQ(0, write_file(TRACING "set_ftrace_filter", HOT));
+	ASSERT_EQ(0, write_file(TRACING "set_ftrace_filter", HOT_GLOB));
 	for (int i = 0; i < 15; i++) {
 		ASSERT_EQ(0, write_file(TRACING "current_tracer", "function"));
 		ASSERT_EQ(getppid(), syscall(SYS_getppid));
