@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from pvg import errors, paths
+from pvg.strict_yaml import Reader
 
 CLAUSES = paths.REPO / "hypercall-abi" / "clauses"
 NUMBERS = "numbers.yaml"
@@ -88,7 +89,7 @@ class Area:
     name: str
     title: str
     order: int
-    prefixes: tuple
+    prefixes: dict
     intro: str
     file: str
     clauses: tuple = ()
@@ -122,81 +123,6 @@ class Catalogue:
         return [c for c in self.clauses.values() if c.level == "must" and c.test != "none"]
 
 
-class _Reader:
-    """Reads one YAML file into plain values while remembering where each came from."""
-
-    def __init__(self, path, problems):
-        self.path = path
-        self.name = paths.shown(path)
-        self.problems = problems
-
-    def complain(self, node, text):
-        """Remember that TEXT is wrong at NODE."""
-        line = node if isinstance(node, int) else node.start_mark.line + 1
-        self.problems.append(f"{self.name}:{line}: {text}")
-
-    def compose(self):
-        """The file's top node, a mapping, or None after complaining."""
-        try:
-            with open(self.path, encoding="utf-8") as stream:
-                node = yaml.compose(stream, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self.complain(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")
-            return None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            self.complain(1, f"not YAML: {' '.join(str(error).split())}")
-            return None
-        if not isinstance(node, yaml.MappingNode):
-            self.complain(node or 1, "the file is not a mapping")
-            return None
-        return node
-
-    def mapping(self, node, keys, what):
-        """NODE's children by key; complains of unknown and repeated keys."""
-        children = {}
-        if not isinstance(node, yaml.MappingNode):
-            self.complain(node, f"{what} is not a mapping")
-            return children
-        for key, value in node.value:
-            name = key.value
-            if name not in keys:
-                self.complain(key, f"unknown key '{name}' in {what}; known: {', '.join(sorted(keys))}")
-            elif name in children:
-                self.complain(key, f"key '{name}' appears twice in {what}")
-            else:
-                children[name] = value
-        return children
-
-    def text(self, node, what):
-        """NODE as a non-empty string."""
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            self.complain(node, f"{what} is not a text")
-            return ""
-        return " ".join(node.value.split())
-
-    def number(self, node, what):
-        """NODE as a whole number."""
-        value = self.text(node, what)
-        if not value.isdigit():
-            self.complain(node, f"{what} '{value}' is not a whole number")
-            return 0
-        return int(value)
-
-    def texts(self, node, what):
-        """NODE as a tuple of strings, with the node of each."""
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self.complain(node, f"{what} is not a list with at least one entry")
-            return ()
-        return tuple((self.text(item, what), item) for item in node.value)
-
-
-def _check_word(reader, node, value, allowed, what):
-    """Complain unless VALUE is one of ALLOWED."""
-    if value not in allowed:
-        reader.complain(node, f"{what} '{value}' is not one of: {', '.join(allowed)}")
-
-
 def _read_clause(reader, node, area, names):
     """One clause, or None when it cannot even be named."""
     parts = reader.mapping(node, CLAUSE_KEYS, "clause")
@@ -228,7 +154,7 @@ def _read_clause(reader, node, area, names):
                                      + ", ".join(area["prefixes"]))
     for key, allowed in (("level", LEVELS), ("test", TESTS), ("privilege", PRIVILEGES)):
         if key in values:
-            _check_word(reader, parts[key], values[key], allowed, key)
+            reader.word(parts[key], values[key], allowed, key)
     for key in ("since", "until"):
         if key in values and not RELEASE.fullmatch(values[key]):
             reader.complain(parts[key], f"{key} '{values[key]}' is not a release such as 4.17")
@@ -248,7 +174,7 @@ def _read_clause(reader, node, area, names):
 
 def _read_area(path, names, seen, problems):
     """One file of clauses, or None when it is beyond reading."""
-    reader = _Reader(path, problems)
+    reader = Reader(path, problems)
     top = reader.compose()
     if top is None:
         return None
@@ -261,7 +187,7 @@ def _read_area(path, names, seen, problems):
         "name": reader.text(parts["area"], "area"),
         "title": reader.text(parts["title"], "title"),
         "order": reader.number(parts["order"], "order"),
-        "prefixes": tuple(text for text, _ in reader.texts(parts["prefixes"], "prefixes")),
+        "prefixes": reader.named_texts(parts["prefixes"], "prefixes"),
         "intro": reader.text(parts["intro"], "intro"),
         "file": reader.name,
     }
@@ -291,7 +217,7 @@ def _read_area(path, names, seen, problems):
 
 def _read_numbers(path, problems):
     """The table of hypercall numbers."""
-    reader = _Reader(path, problems)
+    reader = Reader(path, problems)
     top = reader.compose()
     numbers = []
     if top is None:
@@ -309,7 +235,7 @@ def _read_numbers(path, problems):
         number = Number(reader.number(row["nr"], "nr"), reader.text(row["name"], "name"),
                         reader.text(row["use"], "use"), reader.text(row["summary"], "summary"),
                         node.start_mark.line + 1)
-        _check_word(reader, row["use"], number.use, USES, "use")
+        reader.word(row["use"], number.use, USES, "use")
         if number.nr != len(numbers):
             reader.complain(node, f"number {number.nr} stands where {len(numbers)} is due")
         numbers.append(number)

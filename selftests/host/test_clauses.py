@@ -22,7 +22,7 @@ NUMBERS = """numbers:
 AREA = """area: demo
 title: Demonstration
 order: 1
-prefixes: [DEM]
+prefixes: {DEM: All of them}
 intro: Words.
 clauses:
 - id: DEM-001
