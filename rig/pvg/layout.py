@@ -209,7 +209,8 @@ def check(table, linux_tree=None):
     flags = LIBXEN_FLAGS
     if linux:
         tree = Path(linux_tree).resolve()
-        flags = ("-D__KERNEL__", f"-I{FOLDER / 'stub'}", f"-I{tree / 'include'}",
+        flags = ("-D__KERNEL__", "-D__packed=__attribute__((__packed__))",
+                 f"-I{FOLDER / 'stub'}", f"-I{tree / 'include'}",
                  f"-I{tree / 'arch/x86/include'}")
     try:
         done = subprocess.run(["gcc", "-std=gnu11", "-m64", "-fsyntax-only", "-fmax-errors=0",

@@ -19,6 +19,4 @@ typedef short __s16, s16;
 typedef int __s32, s32;
 typedef long long __s64, s64;
 
-#define __packed	__attribute__((__packed__))
-
 #endif /* PVABI_LAYOUT_LINUX_TYPES_H */
