@@ -345,13 +345,13 @@ static int run_shell(const struct termios *cooked)
 	return status;
 }
 
-/* Wait for the rig's word that all has arrived, at most two seconds. */
-static void wait_for_ack(void)
+/* Wait for the rig's word, at most @patience milliseconds. */
+static void wait_for_ack(int patience)
 {
 	struct pollfd wait = { .fd = console, .events = POLLIN };
 	char c = 0;
 
-	while (c != FRAME_ACK && poll(&wait, 1, 2000) > 0) {
+	while (c != FRAME_ACK && poll(&wait, 1, patience) > 0) {
 		if (read(console, &c, 1) <= 0)
 			break;
 	}
@@ -385,6 +385,8 @@ int main(void)
 	console = open_console();
 	console_raw(&cooked);
 	send_text('h', "");
+	if (setting("hold", 0))
+		wait_for_ack(60000);
 
 	words = read_file(COMMAND_FILE, &size);
 	for (at = 0; words && at < size; at += strlen(words + at) + 1)
@@ -404,7 +406,8 @@ int main(void)
 	sync();
 	snprintf(text, sizeof(text), "%d", status);
 	send_text('x', text);
-	wait_for_ack();
+	/* What is still in the console's ring would be lost with us. */
+	wait_for_ack(2000);
 	reboot(RB_POWER_OFF);
 	/* Not every machine can: a reset ends the emulator as well. */
 	reboot(RB_AUTOBOOT);

@@ -5,7 +5,6 @@ Booting it takes many times as long as booting a guest, so it is booted once for
 inputs, saved by the emulator's migration into a file under build/, and resumed from there.
 """
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -32,6 +31,7 @@ MODULES_AFTER = ("virtio_pci", "virtio_console", "virtio_blk")
 DISKS = 5               # the guest's files, and up to four disks to pass on
 DOMAIN_MIB = 320
 BOOT_LIMIT = 240
+KEPT = 4                # saved control domains; older ones are removed
 
 
 class Image:
@@ -103,7 +103,13 @@ class Image:
                                f"sbin/{name}", f"bin/{name}"])
             if path is None:
                 raise errors.RigError(f"no Debian package unpacked here holds {name}")
-            archive.copy(path, f"{TOOLS}/{name}")
+            if name == "xenconsole":
+                # xl's console client would not read what is typed when that is no terminal.
+                archive.copy(path, f"{TOOLS}/{name}.bin")
+                archive.file(f"{TOOLS}/{name}",
+                             f'#!/bin/sh\nexec /{TOOLS}/{name}.bin --interactive "$@"\n', 0o755)
+            else:
+                archive.copy(path, f"{TOOLS}/{name}")
             archive.link(f"usr/sbin/{name}", f"/{TOOLS}/{name}")
             wanted.append(path)
         archive.link("bin/bash", f"/{TOOLS}/bash")
@@ -172,10 +178,10 @@ class Machine:
     def words(self, console_socket, disks):
         """The emulator's command line, the same when saving and when resuming but for DISKS.
 
-        disks: pairs of a path and its format; missing ones are empty.
+        disks: pairs of a path and its format; None and missing ones are empty.
         """
         arguments = xen.COMMON_ARGUMENTS + [f"dom0_mem={DOMAIN_MIB}M,max:{DOMAIN_MIB}M",
-                                            "dom0_max_vcpus=1", "noreboot=1"]
+                                            "dom0_max_vcpus=1", "dom0_vcpus_pin", "noreboot=1"]
         modules = ",".join(str(m).replace(",", ",,") for m in (
             f"{self.image.kernel()} console=hvc0 quiet panic=-1", self.image.archive()))
         words = qemu.command(self.options, self.memory, self.CPUS) + [
@@ -185,7 +191,7 @@ class Machine:
             "-chardev", f"socket,id=console,path={console_socket},server=on,wait=off",
             "-device", "virtserialport,bus=ports.0,chardev=console,nr=1"]
         for index in range(DISKS):
-            if index < len(disks):
+            if index < len(disks) and disks[index]:
                 path, kind = disks[index]
                 words += ["-blockdev", f"driver=file,filename={path},node-name=file{index},"
                           "cache.direct=off,cache.no-flush=on",
@@ -233,6 +239,9 @@ class Machine:
                 qemu.stop(process)
         part.rename(target)
         line.finish()
+        saved = sorted(target.parent.glob("saved-*"), key=lambda p: p.stat().st_mtime)
+        for old in saved[:-KEPT]:
+            old.unlink()
 
     @staticmethod
     def _wait_ready(process, log_path, line):
@@ -255,10 +264,3 @@ class Machine:
                 raise errors.RigError("saving the control domain failed: "
                                       + state.get("error-desc", "no reason given"), log_path)
             time.sleep(0.05)
-
-
-def drop_old(keep):
-    """Remove saved control domains other than KEEP."""
-    for path in (paths.BUILD / "control").glob("saved-*"):
-        if path != keep:
-            shutil.rmtree(path, ignore_errors=True)

@@ -60,8 +60,11 @@ def _base():
     return data
 
 
-def make(command, folders=()):
-    """Archive that runs COMMAND (a list of words; empty: a shell) among the files of FOLDERS."""
+def make(command, folders=(), hold=False):
+    """Archive that runs COMMAND (a list of words; empty: a shell) among the files of FOLDERS.
+
+    hold: the guest waits for the rig's word before it runs the command.
+    """
     archive = cpio.Archive()
     for folder in folders:
         archive.tree(folder)
@@ -69,5 +72,6 @@ def make(command, folders=()):
         archive.file("pvg/command", b"".join(word.encode("utf-8", "surrogateescape") + b"\0"
                                              for word in command))
     size = shutil.get_terminal_size()
-    archive.file("pvg/settings", f"rows={size.lines}\ncolumns={size.columns}\n")
+    archive.file("pvg/settings", f"rows={size.lines}\ncolumns={size.columns}\n"
+                 f"hold={int(hold)}\n")
     return _base() + archive.bytes()

@@ -27,11 +27,19 @@ class Boot:
     deaths: pairs of a pattern in the console's text and what it means
     attach: called when the emulator runs; returns two file descriptors, to read the guest's
             console and to write it; without it the emulator's own streams are the console
+    on_up, on_exit: called with the session when the guest's init has spoken, and when the command
+            has ended
+    replies: pairs of a pattern in the emulator's own stream and what is then called
+    linger: pattern in that stream to wait for after the command has ended
     """
 
     command: List[str]
     deaths: list = dataclasses.field(default_factory=list)
     attach: Optional[Callable] = None
+    on_up: Optional[Callable] = None
+    on_exit: Optional[Callable] = None
+    replies: list = dataclasses.field(default_factory=list)
+    linger: Optional[object] = None
 
 
 class Session:
@@ -52,7 +60,9 @@ class Session:
         self.status = None
         self.death = None           # why the guest died
         self.death_time = None
+        self.lingering = boot.linger is not None
         self._recent = b""
+        self._replied = set()
         self._selector = selectors.DefaultSelector()
         self._write_fd = None
 
@@ -81,7 +91,7 @@ class Session:
 
     def _loop(self, process, stack):
         streams = True
-        while self.status is None:
+        while self.status is None or self.lingering:
             now = time.monotonic()
             deadline = self.deadline if self.up else self.boot_deadline
             if self.interactive and self.up and not self.own_timeout:
@@ -111,6 +121,12 @@ class Session:
         self.log.write(data)
         self.log.flush()
         self._look_for_death(data)
+        for number, (pattern, action) in enumerate(self.boot.replies):
+            if number not in self._replied and pattern.search(self._recent):
+                self._replied.add(number)
+                action(self)
+        if self.lingering and self.boot.linger.search(self._recent):
+            self.lingering = False
 
     def _console(self, data):
         for item in self.decoder.feed(data):
@@ -125,9 +141,9 @@ class Session:
         self.log.flush()
 
     def _look_for_death(self, text):
-        if self.death is not None:
-            return
         self._recent = (self._recent + text)[-4096:]
+        if self.death is not None or self.status is not None:
+            return
         for pattern, meaning in self.boot.deaths:
             match = pattern.search(self._recent)
             if match:
@@ -138,6 +154,8 @@ class Session:
     def _frame(self, frame):
         if frame.kind == "h":
             self.up = True
+            if self.boot.on_up:
+                self.boot.on_up(self)
         elif frame.kind == "o":
             sys.stdout.buffer.write(frame.payload)
             sys.stdout.buffer.flush()
@@ -154,7 +172,13 @@ class Session:
             self.forwarding = "start"
         elif frame.kind == "x":
             self.status = int(frame.payload)
-            self._send(bytes([frames.ACK]))
+            self.acknowledge()
+            if self.boot.on_exit:
+                self.boot.on_exit(self)
+
+    def acknowledge(self):
+        """Tell the guest's init to go on."""
+        self._send(bytes([frames.ACK]))
 
     def _send(self, data):
         try:
@@ -179,6 +203,8 @@ class Session:
     def _verdict(self, process):
         log = self.log.name
         if self.status is not None:
+            if self.lingering:
+                raise errors.RigError("the control domain did not finish its work", log)
             if self.decoder.lost:
                 raise errors.RigError(f"{self.decoder.lost} pieces of the guest's output "
                                       "were damaged on its console", log)

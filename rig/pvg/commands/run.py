@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvg import errors, hv, initramfs, kernel, linux_tree, paths, session
+from pvg import errors, hv, initramfs, kernel, linux_tree, paths, session, xentrace
 
 HELP = "boot a guest and run a command in it, or a shell"
 TAKES_COMMAND = True    # words after "--" arrive as args.command
@@ -50,6 +50,8 @@ def configure(parser):
         help="seconds until the guest is ended with exit status 124 (default: 600; none for a "
              "shell)")
     add("--log", metavar="FILE", help="where everything but the command's output goes")
+    add("--xentrace", metavar="FILE",
+        help="count the hypervisor's entries while COMMAND runs; a JSON object (xen-domu)")
     add("--append", default="", metavar="WORDS", help="more words on the guest's command line")
     parser.usage = "pvguest run [OPTION]... [-- COMMAND [ARGUMENT]...]"
     parser.epilog = (
@@ -76,6 +78,10 @@ class Options:
         for path in args.add:
             if not os.path.isdir(path):
                 raise errors.UsageError(f"--add {path}: no such folder")
+        if args.xentrace and (args.hv != "xen-domu" or args.icount or args.vcpus > 1
+                              or not args.command):
+            raise errors.UsageError("--xentrace needs --hv xen-domu, one virtual CPU, no --icount "
+                                    "and a COMMAND")
         if args.root == "debian":
             raise errors.UsageError("--root debian is not there yet; use --root initramfs")
         if args.icount and args.vcpus > 1:
@@ -103,7 +109,7 @@ class Options:
 
     def initramfs(self):
         """Contents of the guest's initial RAM file system."""
-        return initramfs.make(self.command, self.add)
+        return initramfs.make(self.command, self.add, hold=bool(self.xentrace))
 
 
 def main(args):
@@ -115,5 +121,7 @@ def main(args):
         with open(log_path, "wb") as log:
             run = session.Session(boot, log, options.timeout, interactive=not options.command)
             status = run.run()
+        if options.xentrace:
+            xentrace.write_counts(options.folder / "trace", options.xentrace)
     sys.stdout.flush()
     return status

@@ -4,7 +4,7 @@ import os
 import re
 import socket
 
-from pvg import control_domain, cpio, errors, qemu, session
+from pvg import control_domain, cpio, errors, qemu, session, xentrace
 
 KERNELS = ("pvguest", "pvguest-full", "mainline", "mainline-full")
 
@@ -24,17 +24,23 @@ def boot(options):
     if options.kernel not in KERNELS:
         raise errors.UsageError(f"--hv xen-domu cannot run kernel {options.kernel}; "
                                 "use --hv none")
-    if len(options.disks) >= control_domain.DISKS:
-        raise errors.UsageError(f"at most {control_domain.DISKS - 1} disks")
+    if len(options.disks) > control_domain.DISKS - 2:
+        raise errors.UsageError(f"at most {control_domain.DISKS - 2} disks")
     folder = options.folder
     _payload(options, folder / "payload")
     disks = [(folder / "payload", "raw")]
     disks += [(path, qemu.disk_format(path)) for path in options.disks]
+    if options.xentrace:
+        xentrace.make_disk(folder / "trace")
+        disks += [None] * (control_domain.DISKS - 1 - len(disks)) + [(folder / "trace", "raw")]
     machine = control_domain.Machine(options)
     saved = machine.saved()
     words = machine.words(folder / "console", disks) + [
         "-incoming", f"exec:cat '{saved}'", "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"]
-    return session.Boot(words, deaths=DEATHS, attach=lambda run, process: _attach(folder, process))
+    made = session.Boot(words, deaths=DEATHS, attach=lambda run, process: _attach(folder, process))
+    if options.xentrace:
+        _trace(made)
+    return made
 
 
 def _payload(options, path):
@@ -45,12 +51,30 @@ def _payload(options, path):
     letters = "abcdefghijklmnopqrstuvwxyz"
     disks = ", ".join(f"'phy:/dev/vd{letters[index + 1]},xvd{letters[index]},w'"
                       for index in range(len(options.disks)))
+    # Traced, the guest has a CPU of its own: records tell their CPU but not their domain.
+    pinned = f"'{control_domain.Machine.CPUS - 1}'" if options.xentrace else "'all'"
     archive.file("guest.cfg", "\n".join([
         "name = 'guest'", "type = 'pv'", "kernel = '/guest/kernel'", "ramdisk = '/guest/initrd'",
-        f"memory = {options.memory}", f"vcpus = {options.vcpus}", f"disk = [{disks}]",
+        f"memory = {options.memory}", f"cpus = {pinned}", f"vcpus = {options.vcpus}", f"disk = [{disks}]",
         f"extra = 'console=hvc0 earlyprintk=xen panic=-1 {options.append}'",
         "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""]))
     path.write_bytes(archive.bytes())
+
+
+def _trace(made):
+    """Have the control domain trace from just before the command until just after it."""
+    orders = {}
+    connect = made.attach
+
+    def attach(run, process):
+        orders["fd"] = process.stdin.fileno()
+        return connect(run, process)
+
+    made.attach = attach
+    made.on_up = lambda run: os.write(orders["fd"], b"trace\r")
+    made.replies = [(re.compile(rb"pvguest-control: tracing"), session.Session.acknowledge)]
+    made.on_exit = lambda run: os.write(orders["fd"], b"stop\r")
+    made.linger = re.compile(rb"pvguest-control: traced")
 
 
 def _attach(folder, process):
