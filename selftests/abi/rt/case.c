@@ -42,9 +42,9 @@ void case_skip(const char *reason)
 	print("@skip %s %s\n", current_case->name, reason);
 }
 
-void dying(void)
+void dying(const char *how)
 {
-	print("@dying %s\n", current_case->name);
+	print("@dying %s %s\n", current_case->name, how);
 }
 
 static void run(const struct case_desc *c)

@@ -10,7 +10,7 @@
 
 /* CASE() flags. */
 #define ALONE	1	/* gets a boot of its own */
-#define DIES	2	/* passes when the domain is crashed after dying() */
+#define DIES	2	/* passes when the domain ends as dying() says */
 #define DOMU	4	/* not for the initial domain */
 #define DOM0	8	/* for the initial domain only */
 #define PAIR	16	/* needs a second guest (the two-guest part) */
@@ -42,10 +42,11 @@ void case_fail_eq(const char *file, int line, const char *what, long got,
 		  long expected) __attribute__((noreturn, cold));
 /** case_skip() - note why the case cannot be tried; the caller returns */
 void case_skip(const char *reason);
-/** dying() - from here on the case passes if the domain is crashed */
-void dying(void);
-/** survived() - the hypervisor let a deadly thing pass: a failure */
-#define survived() case_fail(__FILE_NAME__, __LINE__, "still alive")
+/**
+ * dying() - from here on the case passes if the domain ends the way @how says
+ * @how: "crash", "poweroff", "reboot", "suspend" or "watchdog"
+ */
+void dying(const char *how);
 
 /** want() - the case fails unless @cond holds */
 #define want(cond) do { \

@@ -196,6 +196,23 @@ void chan_close(struct chan c)
 	evtchn_close(c.a);
 }
 
+unsigned int timer_open(void)
+{
+	unsigned int id = self()->id;
+	int p;
+
+	raw_call3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, id, 0);
+	raw_call1(__HYPERVISOR_set_timer_op, 0);
+	p = evtchn_virq(VIRQ_TIMER, id);
+	if (p < 0)
+		panic("VIRQ_TIMER on vCPU %u: %d", id, p);
+	port_mask((unsigned int)p);
+	port_clear((unsigned int)p);
+	self()->info->evtchn_upcall_pending = 0;
+	self()->info->evtchn_pending_sel = 0;
+	return (unsigned int)p;
+}
+
 bool event_wait(unsigned int port, unsigned int ms)
 {
 	unsigned int before = event_count[port];

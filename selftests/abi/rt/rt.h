@@ -223,6 +223,12 @@ struct chan {
 /** chan_open() - such a channel, unmasked and with nothing pending */
 struct chan chan_open(void);
 void chan_close(struct chan c);
+/**
+ * timer_open() - port of this vCPU's VIRQ_TIMER, masked and not pending
+ *
+ * Stops the periodic timer that every vCPU starts with.
+ */
+unsigned int timer_open(void);
 /** event_wait() - block until @port was delivered or @ms passed; delivered? */
 bool event_wait(unsigned int port, unsigned int ms);
 
