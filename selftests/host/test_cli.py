@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Tests of the command line that need no guest: words it does not know, files that are missing."""
+import unittest
+
+import rigtest
+from pvg import cli
+
+
+class Words(rigtest.FolderCase):
+    """Each mistake gives exit status 2 and one line that says what to do."""
+
+    def complains(self, *words, about):
+        """Check that WORDS are refused with one line that holds ABOUT."""
+        result = rigtest.call(*words)
+        text = result.stderr.decode()
+        self.assertEqual(result.returncode, 2, text)
+        self.assertEqual(result.stdout, b"")
+        self.assertEqual(len(text.splitlines()), 1, text)
+        self.assertIn(about, text)
+
+    def test_unknown_command(self):
+        self.complains("fly", about="'fly'")
+
+    def test_unknown_option_of_each_command(self):
+        for name in cli.discover():
+            with self.subTest(name):
+                self.complains(name, "--no-such-option", about="--help")
+
+    def test_unknown_hypervisor(self):
+        self.complains("run", "--hv", "xen-domx", about="xen-domx")
+
+    def test_unknown_kernel(self):
+        self.complains("build", "--kernel", "hurd", about="hurd")
+
+    def test_command_without_dashes(self):
+        self.complains("run", "uname", about="uname")
+
+    def test_no_memory(self):
+        self.complains("run", "--memory", "0", about="--memory")
+
+    def test_missing_add_folder(self):
+        self.complains("run", "--add", self.folder / "none", "--", "true", about="no such folder")
+
+    def test_missing_disk(self):
+        self.complains("run", "--disk", self.folder / "none", "--", "true", about="no such file")
+
+    def test_missing_hypervisor(self):
+        self.complains("run", "--hv", "xen-dom0", "--xen", self.folder / "none", "--", "true",
+                       about="no such file")
+
+    def test_hypervisor_that_is_none(self):
+        (self.folder / "text").write_text("not a hypervisor")
+        self.complains("run", "--hv", "xen-dom0", "--no-build", "--kernel", "mainline",
+                       "--image", self.folder / "text", "--xen", self.folder / "text", "--",
+                       "true", about="ELF")
+
+    def test_own_hypervisor_with_tool_stack(self):
+        (self.folder / "xen").write_bytes(b"\x7fELF")
+        self.complains("run", "--hv", "xen-domu", "--xen", self.folder / "xen", "--", "true",
+                       about="xen-dom0")
+
+    def test_kernel_that_cannot_run_there(self):
+        self.complains("run", "--hv", "none", "--kernel", "mainline", "--", "true",
+                       about="native")
+        self.complains("run", "--hv", "xen-dom0", "--kernel", "native", "--", "true",
+                       about="none")
+
+    def test_icount_with_several_cpus(self):
+        self.complains("run", "--icount", "--vcpus", "2", "--", "true", about="--vcpus")
+
+    def test_unknown_suite(self):
+        self.complains("check", "nonesuch", about="nonesuch")
+
+
+class Help(unittest.TestCase):
+    """Help goes to standard output and shows an example."""
+
+    def test_overview_names_every_command(self):
+        result = rigtest.call("--help")
+        self.assertEqual(result.returncode, 0)
+        for name in cli.discover():
+            self.assertIn(f"  {name} ".encode(), result.stdout)
+
+    def test_every_command_has_an_example(self):
+        for name in cli.discover():
+            with self.subTest(name):
+                result = rigtest.call(name, "--help")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"example: pvguest {name}".encode(), result.stdout)
+
+    def test_nothing_asked(self):
+        result = rigtest.call()
+        self.assertEqual(result.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

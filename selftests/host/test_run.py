@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""Tests of 'pvguest run': what comes back from a guest, and how each bad end shows."""
+import re
+import subprocess
+import unittest
+
+import rigtest
+from rigtest import run
+
+HYPERVISORS = ("xen-domu", "xen-dom0", "none")
+
+
+class Contract(rigtest.FolderCase):
+    """What scripts rely on, in every kind of guest."""
+
+    def everywhere(self, check):
+        """Call CHECK with each kind of guest."""
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                check(hv)
+
+    def test_release(self):
+        def check(hv):
+            result = run(hv, "--", "uname", "-r")
+            kernel = "native" if hv == "none" else rigtest.KERNEL
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assertRegex(result.stdout, rf"^6\.12\.\d+-{kernel}\n$".encode())
+        self.everywhere(check)
+
+    def test_failure_comes_back(self):
+        self.everywhere(lambda hv: self.assertEqual(run(hv, "--", "false").returncode, 1))
+
+    def test_exit_statuses(self):
+        for words, status in ((["sh", "-c", "exit 77"], 77), (["sh", "-c", "kill -9 $$"], 137),
+                              (["/no/such/program"], 127), (["/etc/passwd"], 126)):
+            with self.subTest(words):
+                self.assertEqual(run("none", "--", *words).returncode, status)
+
+    def test_every_byte_value_passes(self):
+        (self.folder / "data").mkdir()
+        data = bytes(range(256)) * 300 + b"\x02o00000000\x03 (XEN) \r\n\x06"
+        (self.folder / "data" / "bytes").write_bytes(data)
+
+        def check(hv):
+            result = run(hv, "--add", self.folder, "--", "cat", "/data/bytes")
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assertEqual(result.stdout, data)
+        self.everywhere(check)
+
+    def test_kernel_messages_stay_out_of_the_output(self):
+        script = "for i in 1 2 3; do echo noise $i > /dev/kmsg; echo line $i; done"
+
+        def check(hv):
+            log = self.folder / "log"
+            result = run(hv, "--log", log, "--", "sh", "-c", script)
+            self.assertEqual(result.stdout, b"line 1\nline 2\nline 3\n", result.stderr.decode())
+            self.assertIn(b"noise 3", log.read_bytes())
+        self.everywhere(check)
+
+    def test_standard_error_stays_apart(self):
+        result = run("none", "--", "sh", "-c", "echo out; echo err >&2")
+        self.assertEqual(result.stdout, b"out\n")
+        self.assertEqual(result.stderr, b"err\n")
+
+    def test_words_pass_unchanged(self):
+        words = ["", "a b", "$HOME", "'", '"', "--", "\\", "*", "\N{SNOWMAN}"]
+        result = run("none", "--", "printf", "<%s>", *words)
+        self.assertEqual(result.stdout.decode(), "".join(f"<{word}>" for word in words))
+
+    def test_command_is_root_and_its_input_is_empty(self):
+        result = run("none", "--", "sh", "-c", "id -u; wc -c")
+        self.assertEqual(result.stdout.split(), [b"0", b"0"])
+
+    def test_dynamic_program_with_its_libraries(self):
+        shown = subprocess.run(["ldd", "/usr/bin/gcc"], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout
+        libraries = re.findall(r"(/\S+) \(0x", shown)
+        self.assertTrue(libraries)
+        for path in ["/usr/bin/gcc", *libraries]:
+            target = self.folder / path[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cp", "-L", path, str(target)], check=True)
+        here = subprocess.run(["gcc", "-dumpmachine"], stdout=subprocess.PIPE, check=True).stdout
+
+        def check(hv):
+            result = run(hv, "--add", self.folder, "--", "/usr/bin/gcc", "-dumpmachine")
+            self.assertEqual(result.stdout, here, result.stderr.decode())
+        self.everywhere(check)
+
+    def test_several_virtual_cpus_and_memory(self):
+        def check(hv):
+            result = run(hv, "--vcpus", "3", "--memory", "384", "--",
+                         "sh", "-c", "nproc; grep MemTotal /proc/meminfo")
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            cpus, _, memory, _ = result.stdout.split()
+            self.assertEqual(cpus, b"3")
+            self.assertTrue(320 << 10 < int(memory) < 384 << 10, memory)
+        self.everywhere(check)
+
+    def test_compressed_kernel(self):
+        for hv in ("xen-domu", "xen-dom0"):
+            with self.subTest(hv):
+                result = run(hv, "--bzimage", "--", "echo", "up")
+                self.assertEqual(result.stdout, b"up\n", result.stderr.decode())
+
+    def test_own_hypervisor(self):
+        archives = sorted((rigtest.REPO / "build" / "packages").glob("xen-hyp*/root/boot/xen*.gz"))
+        self.assertTrue(archives, "no hypervisor package was unpacked")
+        result = run("xen-dom0", "--xen", archives[0], "--", "echo", "up")
+        self.assertEqual(result.stdout, b"up\n", result.stderr.decode())
+
+    def test_disk_is_written(self):
+        disk = self.folder / "disk.img"
+        for hv, name in (("none", "vda"), ("xen-domu", "xvda")):
+            with self.subTest(hv):
+                disk.write_bytes(bytes(1 << 20))
+                result = run(hv, "--disk", disk, "--", "sh", "-c",
+                             f"echo written | dd of=/dev/{name} conv=notrunc,fsync 2> /dev/null")
+                self.assertEqual(result.returncode, 0, result.stderr.decode())
+                self.assertEqual(disk.read_bytes()[:8], b"written\n")
+
+
+class Shell(unittest.TestCase):
+    """Without a command there is a shell."""
+
+    def test_typed_lines_run(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                result = run(hv, stdin=b"echo $((6 * 7))\nexit 9\n")
+                self.assertEqual(result.returncode, 9, result.stderr.decode())
+                self.assertIn(b"42\r\n", result.stdout)
+
+
+class BadEnds(rigtest.FolderCase):
+    """Each way to end badly has its exit status, the log's path and its last lines."""
+
+    def ends(self, result, status, *about):
+        """Check exit STATUS and that standard error shows ABOUT and the log."""
+        text = result.stderr.decode()
+        self.assertEqual(result.returncode, status, text)
+        for words in about:
+            self.assertIn(words, text)
+        named = re.search(r"^pvguest: log: (\S+)$", text, re.M)
+        self.assertTrue(named, text)
+        self.assertTrue((rigtest.REPO / named.group(1)).is_file(), named.group(1))
+        self.assertRegex(text, r"(?m)^  \| \S")
+
+    def test_timeout(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                self.ends(run(hv, "--timeout", "20", "--", "sleep", "1000"), 124, "20 s")
+
+    def test_crash(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                result = run(hv, "--", "sh", "-c", "echo before; echo c > /proc/sysrq-trigger")
+                self.ends(result, 126)
+                self.assertEqual(result.stdout, b"before\n")
+
+    def test_end_before_the_command(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                self.ends(run(hv, "--", "sh", "-c", "poweroff -f; sleep 100"), 126, "before")
+
+    def test_never_comes_up(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                result = run(hv, "--timeout", "15", "--append", "rdinit=/bin/sleep -- 1000",
+                             "--", "true")
+                self.ends(result, 126, "did not come up")
+
+    def test_kernel_panics_at_boot(self):
+        for hv in HYPERVISORS:
+            with self.subTest(hv):
+                self.ends(run(hv, "--append", "rdinit=/none init=/none", "--", "true"), 126)
+
+    def test_file_that_is_no_kernel(self):
+        (self.folder / "image").write_bytes(b"no kernel" * 1000)
+        for hv in ("xen-domu", "xen-dom0"):
+            with self.subTest(hv):
+                result = run(hv, "--timeout", "60", "--image", self.folder / "image",
+                             "--", "true")
+                self.ends(result, 126)
+
+    def test_emulator_fails(self):
+        fake = self.folder / "qemu-system-x86_64"
+        fake.write_text("#!/bin/sh\necho broken emulator\nexit 3\n")
+        fake.chmod(0o755)
+        result = run("none", "--", "true", env={"PATH": f"{self.folder}:/usr/bin:/bin"})
+        self.ends(result, 125, "broken emulator", "exit 3")
+
+    def test_log_that_cannot_be_written(self):
+        result = run("none", "--log", self.folder / "none" / "log", "--", "true")
+        self.assertEqual(result.returncode, 125)
+        self.assertEqual(len(result.stderr.decode().splitlines()), 1, result.stderr.decode())
+
+
+class Trace(rigtest.FolderCase):
+    """The hypervisor's own count of what it had to do for the guest."""
+
+    def test_hypercalls_are_seen(self):
+        counts = self.folder / "counts.json"
+        result = run("xen-domu", "--xentrace", counts, "--", "true")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        found = re.search(r'"PV_HYPERCALL": (\d+)', counts.read_text())
+        self.assertGreater(int(found.group(1)), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
