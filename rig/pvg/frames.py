@@ -91,6 +91,8 @@ class Decoder:
         body = bytes(self._body)
         self._after_frame = True
         try:
+            if len(body) < _HEAD + _TAIL or not body[:1].isalpha():
+                raise ValueError("too short")
             if binascii.crc32(body[:-_TAIL]) != int(body[-_TAIL:], 16):
                 raise ValueError("check sum")
             sequence = int(body[1:_HEAD], 16)

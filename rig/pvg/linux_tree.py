@@ -122,7 +122,7 @@ class LinuxTree:
         files.write_atomically(stamp, wanted + "\n")
         shutil.rmtree(stage)
         if patches:
-            progress.say(f"applied {len(patches)} patches to Linux {self.version()}")
+            progress.say(f"patched Linux {self.version()} ({len(patches)} in the series)")
 
     @staticmethod
     def _named(patch):

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results of conformance runs, read with suspicion and joined with the catalogue for the report."""
+import json
+import re
+
+from pvg import clauses, errors, paths
+
+FORMAT = 1
+KINDS = ("error", "fail", "deviation", "pass", "skip")     # the worst of a clause's cases counts
+HYPERVISOR_KEYS = ("name", "version", "adapter", "accelerator")
+CASE_KEYS = {"name": str, "area": str, "clauses": list, "result": str, "reason": str,
+             "seconds": (int, float), "log": str, "file": str}
+LOG_LINES = 60
+LOG_BYTES = 8192
+CODE_LINES = 200
+
+
+def _wrong(path, text):
+    """The error for results file PATH."""
+    return errors.RigError(f"{paths.shown(path)}: {text}; write it anew with "
+                           "pvguest conformance --json")
+
+
+def read_results(path):
+    """The contents of one results file, every field checked."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise errors.UsageError(f"{paths.shown(path)}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _wrong(path, f"not JSON ({error})") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise _wrong(path, f"not results of format {FORMAT}")
+    about = data.get("hypervisor")
+    if not isinstance(about, dict) or not all(isinstance(about.get(key), str)
+                                              for key in HYPERVISOR_KEYS):
+        raise _wrong(path, f"hypervisor lacks one of {', '.join(HYPERVISOR_KEYS)}")
+    cases = data.get("cases")
+    if not isinstance(cases, list):
+        raise _wrong(path, "no list of cases")
+    for number, case in enumerate(cases):
+        if not isinstance(case, dict):
+            raise _wrong(path, f"case {number} is not an object")
+        for key, kind in CASE_KEYS.items():
+            if not isinstance(case.get(key), kind):
+                raise _wrong(path, f"case {number} has no proper {key}")
+        if case["result"] not in KINDS:
+            raise _wrong(path, f"case {case['name']} has the unknown result '{case['result']}'")
+        if not all(isinstance(clause, str) for clause in case["clauses"]):
+            raise _wrong(path, f"case {case['name']} names clauses that are no strings")
+    return data
+
+
+def _inside(name):
+    """NAME as a path within the repository, or None if it leads elsewhere."""
+    path = (paths.REPO / name).resolve()
+    return path if path.is_relative_to(paths.REPO) and path.is_file() else None
+
+
+def code_of(where):
+    """The source of the case that WHERE (FILE:LINE) names, its opening comment included."""
+    name, _, line = where.rpartition(":")
+    path = _inside(name) if line.isdigit() else None
+    if path is None:
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    first = last = int(line) - 1
+    if not 0 <= first < len(lines):
+        return ""
+    # Up over the comment that states the rule, down to the brace that ends the function.
+    while first > 0 and lines[first - 1].strip():
+        first -= 1
+        if lines[first].lstrip().startswith("/*") and not lines[first].startswith("\t"):
+            break
+    while last < len(lines) - 1 and lines[last] != "}":
+        last += 1
+    return "\n".join(lines[first:last + 1][:CODE_LINES])
+
+
+def log_of(name, case):
+    """The part of log NAME that belongs to CASE, or its end."""
+    path = _inside(name) if name else None
+    if path is None:
+        return ""
+    text = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "")
+    text = "".join(c if c == "\n" or c == "\t" or c.isprintable() else "·" for c in text)
+    lines = text.split("\n")
+    start = next((i for i, line in enumerate(lines) if re.search(rf"@case {re.escape(case)}$", line)),
+                 None)
+    if start is not None:
+        end = next((i for i in range(start + 1, len(lines)) if "@case " in lines[i]), len(lines))
+        lines = lines[start:end]
+    return "\n".join(lines[-LOG_LINES:])[-LOG_BYTES:].strip("\n")
+
+
+def _worst(results):
+    """The result that counts among RESULTS, or none."""
+    return next((kind for kind in KINDS if kind in results), "none")
+
+
+def join(catalogue, runs):
+    """Everything the page shows, as plain values.
+
+    RUNS are the contents of results files; raises RigError when they name a clause that the
+    catalogue does not have.
+    """
+    numbers = {number.name: number.nr for number in catalogue.numbers}
+    cases, codes = {}, {}
+    for index, run in enumerate(runs):
+        for case in run["cases"]:
+            entry = cases.setdefault(case["name"], {"area": case["area"], "clauses": [],
+                                                    "file": case["file"], "runs": {}})
+            for clause in case["clauses"]:
+                if clause not in catalogue.clauses:
+                    raise errors.RigError(f"{case['file']}: case {case['name']} names clause "
+                                          f"{clause}, which is not in the catalogue")
+                if clause not in entry["clauses"]:
+                    entry["clauses"].append(clause)
+            entry["runs"][index] = {"result": case["result"], "reason": case["reason"],
+                                    "seconds": case["seconds"],
+                                    "log": log_of(case["log"], case["name"])}
+            codes.setdefault(case["name"], code_of(case["file"]))
+    for name, entry in cases.items():
+        entry["code"] = codes[name]
+    by_clause = {}
+    for name, entry in cases.items():
+        for clause in entry["clauses"]:
+            by_clause.setdefault(clause, []).append(name)
+    shown = []
+    for clause in catalogue.clauses.values():
+        names = by_clause.get(clause.id, [])
+        shown.append({
+            "id": clause.id, "title": clause.title, "text": clause.text, "level": clause.level,
+            "area": clause.area, "call": clause.hypercall, "subop": clause.subop,
+            "number": numbers.get(clause.hypercall), "errors": list(clause.errors),
+            "privilege": clauses.PRIVILEGES[clause.privilege], "test": clauses.TESTS[clause.test],
+            "since": clause.since, "until": clause.until, "note": clause.note,
+            "untested": clause.untested, "source": list(clause.source), "cases": names,
+            "results": [_worst([cases[name]["runs"][index]["result"] for name in names
+                                if index in cases[name]["runs"]]) for index in range(len(runs))],
+        })
+    return {
+        "areas": [{"name": area.name, "title": area.title} for area in catalogue.areas],
+        "hypervisors": [{**{key: run["hypervisor"][key] for key in HYPERVISOR_KEYS},
+                         "cases": len(run["cases"])} for run in runs],
+        "clauses": shown, "cases": cases,
+    }

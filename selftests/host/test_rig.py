@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""Tests of the rig's own parts: archives, patches, traces, packages, configurations."""
+import os
+import struct
+import subprocess
+import unittest
+from unittest import mock
+
+import rigtest
+from pvg import control_domain, cpio, errors, files, kernel, linux_tree, packages, xentrace
+
+PATCH = """Explains itself.
+--- a/{name}
++++ b/{name}
+@@ -1,3 +1,3 @@
+ one
+-two
++{word}
+ three
+"""
+NEW_FILE = """--- /dev/null
++++ b/new/file
+@@ -0,0 +1 @@
++fresh
+"""
+
+
+class Archive(rigtest.FolderCase):
+    """An initial RAM file system, as the cpio program reads it back."""
+
+    def unpack(self, data):
+        """Unpack DATA into self.folder / 'out'."""
+        out = self.folder / "out"
+        out.mkdir()
+        subprocess.run(["cpio", "-i", "-d", "--quiet"], input=data, cwd=out, check=True)
+        return out
+
+    def test_kinds_of_files(self):
+        archive = cpio.Archive()
+        archive.file("deep/down/text", "hello", 0o755)
+        archive.file("empty", b"")
+        archive.link("deep/link", "down/text")
+        out = self.unpack(archive.bytes())
+        self.assertEqual((out / "deep/link").read_text(), "hello")
+        self.assertEqual((out / "deep/down/text").stat().st_mode & 0o777, 0o755)
+        self.assertEqual((out / "empty").read_bytes(), b"")
+
+    def test_tree_keeps_links_and_modes(self):
+        top = self.folder / "top"
+        (top / "bin").mkdir(parents=True)
+        (top / "bin/run").write_bytes(bytes(range(256)))
+        (top / "bin/run").chmod(0o750)
+        (top / "sbin").symlink_to("bin")
+        archive = cpio.Archive()
+        archive.tree(top)
+        out = self.unpack(archive.bytes())
+        self.assertEqual(os.readlink(out / "sbin"), "bin")
+        self.assertEqual((out / "sbin/run").read_bytes(), bytes(range(256)))
+        self.assertEqual((out / "bin/run").stat().st_mode & 0o777, 0o750)
+
+
+class Patches(rigtest.FolderCase):
+    """The series is brought into the tree with as few files touched as can be."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = linux_tree.LinuxTree()
+        self.tree.recipe = self.folder / "recipe"
+        self.tree.work = self.folder / "work"
+        self.tree.source = self.tree.work / "source"
+        self.tree.pristine = self.tree.work / "pristine"
+        (self.tree.recipe / "patches").mkdir(parents=True)
+        self.tree.source.mkdir(parents=True)
+        for name in "ab":
+            (self.tree.source / name).write_text("one\ntwo\nthree\n")
+            os.utime(self.tree.source / name, (1000, 1000))
+        (self.tree.source / "Makefile").write_text(
+            "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 5\nEXTRAVERSION =\n")
+
+    def series(self, **patches):
+        """Make PATCHES, name -> text, the whole series, and bring the tree up to date."""
+        for name, text in patches.items():
+            (self.tree.recipe / "patches" / name).write_text(text)
+        (self.tree.recipe / "patches" / "series").write_text(
+            "# comment\n" + "".join(name + "\n" for name in patches))
+        self.tree.prepare()
+
+    def text(self, name):
+        """Contents of file NAME of the tree."""
+        return files.read_text(self.tree.source / name)
+
+    def stamp(self, name):
+        """Time stamp of file NAME of the tree."""
+        return (self.tree.source / name).stat().st_mtime
+
+    def test_applied_changed_and_withdrawn(self):
+        self.series(p1=PATCH.format(name="a", word="zwei"), p2=PATCH.format(name="b", word="deux"))
+        self.assertEqual(self.text("a"), "one\nzwei\nthree\n")
+        self.assertEqual(self.text("b"), "one\ndeux\nthree\n")
+        os.utime(self.tree.source / "b", (2000, 2000))
+        self.series(p1=PATCH.format(name="a", word="dva"), p2=PATCH.format(name="b", word="deux"))
+        self.assertEqual(self.text("a"), "one\ndva\nthree\n")
+        self.assertEqual(self.stamp("b"), 2000, "a file whose contents stay must not be touched")
+        self.series()
+        self.assertEqual(self.text("a"), "one\ntwo\nthree\n")
+        self.assertEqual(self.text("b"), "one\ntwo\nthree\n")
+
+    def test_new_file_comes_and_goes(self):
+        self.series(p=NEW_FILE)
+        self.assertEqual(self.text("new/file"), "fresh\n")
+        self.series()
+        self.assertFalse((self.tree.source / "new/file").exists())
+
+    def test_patch_that_does_not_apply(self):
+        self.series(p=PATCH.format(name="a", word="zwei"))
+        with self.assertRaisesRegex(errors.RigError, "bad.*does not apply"):
+            self.series(bad=PATCH.format(name="a", word="x").replace("-two", "-other"))
+        self.assertEqual(self.text("a"), "one\nzwei\nthree\n", "the tree must stay as it was")
+
+    def test_mounted_by_one_link(self):
+        self.series()
+        self.assertTrue((self.tree.source / "pvguest" / "pvguest").samefile(rigtest.PVGUEST))
+
+    def test_version(self):
+        self.assertEqual(self.tree.version(), "6.12.5")
+
+
+class Configuration(rigtest.FolderCase):
+    """What a fragment asks for and Kconfig does not grant is named."""
+
+    def test_refused(self):
+        built = kernel.Kernel("mainline")
+        built.objects = self.folder
+        (self.folder / ".config").write_text("CONFIG_A=y\nCONFIG_C=y\nCONFIG_N=64\n")
+        asked = "CONFIG_A=y\nCONFIG_B=y\n# CONFIG_C is not set\n# CONFIG_D is not set\nCONFIG_N=8\n"
+        self.assertEqual(built._refused(asked), ["CONFIG_B=y", "CONFIG_C=n", "CONFIG_N=8"])
+
+    def test_later_fragment_wins(self):
+        built = kernel.Kernel("mainline")
+        built.objects = self.folder
+        (self.folder / ".config").write_text("CONFIG_A=y\n")
+        self.assertEqual(built._refused("# CONFIG_A is not set\nCONFIG_A=y\n"), [])
+
+
+class Trace(unittest.TestCase):
+    """Trace records are counted by CPU and name."""
+
+    @staticmethod
+    def record(event, *words, cycles=True):
+        """One record as Xen writes it."""
+        head = event | len(words) << 28 | (1 << 31 if cycles else 0)
+        return struct.pack("<I", head) + (bytes(8) if cycles else b"") + \
+            struct.pack(f"<{len(words)}I", *words)
+
+    def test_counts_of_one_cpu(self):
+        emulated = self.record(0x20110C, 1, 2, 3, 4, 5, 6)
+        data = (self.record(0x1F003, 0, 99, cycles=False) + emulated
+                + self.record(0x1F003, 1, 99, cycles=False) + emulated * 2
+                + self.record(0x20100D, 5) + self.record(0x1F001, 7, 1, 0, 0))
+        found = xentrace.count(data)
+        self.assertEqual(found["PV_PTWR_EMULATION"], 2)
+        self.assertEqual(found["PV_HYPERCALL"], 1)
+        self.assertEqual(found["LOST"], 7)
+
+    def test_no_trace(self):
+        with rigtest.tempfile.TemporaryDirectory() as folder:
+            disk = os.path.join(folder, "disk")
+            xentrace.make_disk(disk)
+            with self.assertRaises(errors.RigError):
+                xentrace.records(disk)
+
+
+class Packages(unittest.TestCase):
+    """Missing packages end in one line that can be typed."""
+
+    def test_named_when_not_root(self):
+        with mock.patch.object(packages.os, "geteuid", return_value=1000), \
+                self.assertRaisesRegex(errors.RigError, "sudo apt-get install .*no-such-package$"):
+            packages.require(["libc6", "no-such-package"])
+
+    def test_nothing_missing(self):
+        packages.require(["libc6"])
+
+
+class Memory(unittest.TestCase):
+    """The machine around a guest has room for it, in few sizes."""
+
+    def test_sizes(self):
+        for guest, machine in ((64, 1024), (256, 1024), (512, 1024), (1024, 2048), (3000, 4096)):
+            self.assertEqual(control_domain.memory_class(guest), machine)
+
+
+if __name__ == "__main__":
+    unittest.main()
