@@ -25,13 +25,20 @@ TOOLS = "usr/lib/xen-4.17/bin"
 
 # Loaded at boot, and loaded after each resume because what is behind them changes.
 MODULES_BEFORE = ("xen-evtchn", "xen-privcmd", "xen-gntdev", "xen-gntalloc", "xenfs",
-                  "xen-blkback", "xen-netback", "loop", "bridge", "tun")
-MODULES_AFTER = ("virtio_pci", "virtio_console", "virtio_blk")
+                  "xen-blkback", "xen-netback", "loop", "bridge", "tun", "virtio_console",
+                  "virtio_blk", "virtio_pci_modern_dev", "virtio_pci_legacy_dev")
+MODULES_AFTER = ("virtio_pci",)
 
-DISKS = 5               # the guest's files, and up to four disks to pass on
+DISKS = 5               # the guest's files, up to three disks to pass on, and a trace
 DOMAIN_MIB = 320
 BOOT_LIMIT = 240
 KEPT = 4                # saved control domains; older ones are removed
+
+
+def _kernel_package():
+    """Debian's current kernel package: the one unpacked here, as asking apt takes a second."""
+    have = sorted(packages.UNPACKED.glob("linux-image-*/root"))
+    return have[-1].parent.name if have else packages.dependency(KERNEL_PACKAGE, "linux-image-")
 
 
 class Image:
@@ -40,7 +47,7 @@ class Image:
     def __init__(self):
         packages.require(["kmod", "busybox-static", "binutils", "bash", "libuuid1", "liblzma5",
                           "libzstd1", "zlib1g", "libnl-3-200", "libnl-route-3-200"])
-        self.kernel_package = packages.dependency(KERNEL_PACKAGE, "linux-image-")
+        self.kernel_package = _kernel_package()
         self.roots = [packages.unpacked(name) for name in TOOL_PACKAGES]
         self.kernel_root = packages.unpacked(self.kernel_package)
 
@@ -51,7 +58,7 @@ class Image:
 
     def archive(self):
         """Path of the archive."""
-        inputs = [Path(__file__), paths.RIG / "control", Path("/bin/busybox"), Path("/bin/bash")]
+        inputs = [Path(__file__), paths.RIG / "control" / "init", Path("/bin/busybox"), Path("/bin/bash")]
         versions = [packages.version_unpacked(n) for n in (*TOOL_PACKAGES, self.kernel_package)]
         target = paths.BUILD / "control" / f"control-{files.digest(inputs, versions)}.cpio"
         if not target.exists():
@@ -174,6 +181,8 @@ class Machine:
         self.options = options
         self.image = Image()
         self.memory = memory_class(options.memory)
+        # Each disk costs time when it is probed: have those that are rarely used only on demand.
+        self.disks = DISKS if options.disks or options.xentrace else 1
 
     def words(self, console_socket, disks):
         """The emulator's command line, the same when saving and when resuming but for DISKS.
@@ -190,7 +199,7 @@ class Machine:
             "-device", "virtio-serial-pci,id=ports,disable-legacy=on,iommu_platform=on",
             "-chardev", f"socket,id=console,path={console_socket},server=on,wait=off",
             "-device", "virtserialport,bus=ports.0,chardev=console,nr=1"]
-        for index in range(DISKS):
+        for index in range(self.disks):
             if index < len(disks) and disks[index]:
                 path, kind = disks[index]
                 words += ["-blockdev", f"driver=file,filename={path},node-name=file{index},"
