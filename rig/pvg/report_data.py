@@ -2,6 +2,7 @@
 """Results of conformance runs, read with suspicion and joined with the catalogue for the report."""
 import json
 import re
+from pathlib import Path
 
 from pvg import clauses, errors, paths
 
@@ -48,6 +49,7 @@ def read_results(path):
             raise _wrong(path, f"case {case['name']} has the unknown result '{case['result']}'")
         if not all(isinstance(clause, str) for clause in case["clauses"]):
             raise _wrong(path, f"case {case['name']} names clauses that are no strings")
+    data["written"] = path.stat().st_mtime
     return data
 
 
@@ -77,11 +79,17 @@ def code_of(where):
     return "\n".join(lines[first:last + 1][:CODE_LINES])
 
 
-def log_of(name, case):
-    """The part of log NAME that belongs to CASE, or its end."""
-    path = _inside(name) if name else None
+def log_of(name, case, written=None):
+    """The part of log NAME that belongs to CASE, or its end.
+
+    WRITTEN is when the results that name the log were written: a log that is younger belongs to
+    another run, and is not shown.
+    """
+    path = (_inside(name) or _inside(Path(name).absolute())) if name else None
     if path is None:
         return ""
+    if written is not None and path.stat().st_mtime > written:
+        return "(a later run has written its own log over this one)"
     text = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "")
     text = "".join(c if c == "\n" or c == "\t" or c.isprintable() else "·" for c in text)
     lines = text.split("\n")
@@ -101,7 +109,7 @@ def _worst(results):
 def join(catalogue, runs):
     """Everything the page shows, as plain values.
 
-    RUNS are the contents of results files; raises RigError when they name a clause that the
+    RUNS are the contents of results files, each with the time it was written; raises RigError when they name a clause that the
     catalogue does not have.
     """
     numbers = {number.name: number.nr for number in catalogue.numbers}
@@ -118,7 +126,8 @@ def join(catalogue, runs):
                     entry["clauses"].append(clause)
             entry["runs"][index] = {"result": case["result"], "reason": case["reason"],
                                     "seconds": case["seconds"],
-                                    "log": log_of(case["log"], case["name"])}
+                                    "log": log_of(case["log"], case["name"],
+                                                   run.get("written"))}
             codes.setdefault(case["name"], code_of(case["file"]))
     for name, entry in cases.items():
         entry["code"] = codes[name]

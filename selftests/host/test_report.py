@@ -96,7 +96,9 @@ class Reading(unittest.TestCase):
 
     def test_good(self):
         self.path.write_text(json.dumps(results()), encoding="utf-8")
-        self.assertEqual(report_data.read_results(self.path), results())
+        data = report_data.read_results(self.path)
+        self.assertAlmostEqual(data.pop("written"), self.path.stat().st_mtime)
+        self.assertEqual(data, results())
 
     def test_missing(self):
         with self.assertRaises(errors.UsageError):
@@ -192,6 +194,12 @@ class Excerpts(unittest.TestCase):
         log = self.put("log", "boot\r\n@case one\r\nhello\r\n@ok one 3\r\n@case two\r\n@ok two 1\r\n")
         self.assertEqual(report_data.log_of(log, "one"), "@case one\nhello\n@ok one 3")
         self.assertEqual(report_data.log_of(log, "two"), "@case two\n@ok two 1")
+
+    def test_log_of_a_later_run(self):
+        log = self.put("log", "@case one\n@ok one 3\n")
+        when = (self.folder / "log").stat().st_mtime
+        self.assertEqual(report_data.log_of(log, "one", when), "@case one\n@ok one 3")
+        self.assertIn("later run", report_data.log_of(log, "one", when - 5))
 
     def test_log_without_the_case_gives_its_end(self):
         log = self.put("log", "\n".join(f"line {n}" for n in range(500)))
