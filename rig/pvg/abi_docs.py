@@ -171,8 +171,8 @@ def _overview(catalogue, table):
     """The first page."""
     every = list(catalogue.clauses.values())
     lines = [MADE, "", "# The hypercall ABI, clause by clause", "",
-             "What a hypervisor owes a 64-bit paravirtual x86 guest, and what such a guest may rely "
-             f"on, in {len(every)} checkable statements. Each has an id that stays, a level, the "
+             "What a hypervisor owes a 64-bit paravirtual x86 guest, and what such a guest may "
+             f"rely on, in {len(every)} checkable statements. Each has an id that stays, a level, the "
              "errors it permits and the public source it was checked against; the conformance "
              "cases in `selftests/abi/` name the clauses they check.", "",
              "| level | clauses | meaning |", "|---|---:|---|"]
@@ -194,13 +194,13 @@ def _overview(catalogue, table):
     lines += ["", "[Hypercalls by number](by-number.md) lists every number from 0 to "
               f"{catalogue.numbers[-1].nr}, those a guest must not use included.", "",
               "## How to read a source", "",
-              "`public/…` is a public header as packaged in Debian's libxen-dev (release 4.17), with "
-              "its line; `xen/…` and `tools/…` are the reference hypervisor's and its tools' source "
-              "of that release; `docs/…` are the documents that come with them.", "",
+              "`public/…` is a public header as packaged in Debian's libxen-dev (release 4.17), "
+              "with its line; `xen/…` and `tools/…` are the reference hypervisor's and its tools' "
+              "source of that release; `docs/…` are the documents that come with them.", "",
               "## Where this comes from", "",
               "The pages are made from `hypercall-abi/clauses/*.yaml` and "
-              "`hypercall-abi/layout/layout.yaml` by `./pvguest abi generate`; `./pvguest abi check` "
-              "says whether they are up to date.", ""]
+              "`hypercall-abi/layout/layout.yaml` by `./pvguest abi generate`; "
+              "`./pvguest abi check` says whether they are up to date.", ""]
     return lines
 
 
@@ -215,7 +215,7 @@ def pages(catalogue, table):
 
 
 def stale(made, folder=DOCS):
-    """Names of the files in FOLDER that differ from the pages MADE, are missing or are left over."""
+    """Names of the files in FOLDER that differ from the pages MADE, are missing or left over."""
     have = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
     return sorted(name for name in made.keys() | have.keys() if made.get(name) != have.get(name))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The clause catalogue in memory: a strict loader that names file and line, and coverage by cases."""
+"""The clause catalogue: a strict loader that names file and line, and coverage by cases."""
 import re
 from dataclasses import dataclass, field
 
@@ -36,7 +36,7 @@ ID = re.compile(r"(?P<prefix>[A-Z][A-Z0-9]*(?:-(?=[0-9]*[A-Z])[A-Z0-9]+)*)-(?P<n
 RELEASE = re.compile(r"[34]\.\d{1,2}")
 SUBOP = re.compile(r"[A-Za-z]\w*")
 SOURCE = re.compile(
-    r"public/[\w./-]+\.h:\d+(?: \([^()]+\))?"          # header and line, and the word that stands there
+    r"public/[\w./-]+\.h:\d+(?: \([^()]+\))?"          # header, line, the word on it
     r"|(?:xen|tools)/[\w./-]+\.(?:[chS]|awk)(?::\w+)?"  # hypervisor or tool source: function
     r"|docs/[\w./-]+(?:: .+)?"                          # the hypervisor's documents: section
     r"|linux/[\w./-]+(?::\w+)?")                        # a Linux header or document
@@ -139,7 +139,8 @@ def _read_clause(reader, node, area, names):
             pattern = SOURCE if key == "source" else None
             for text, item in pairs:
                 if pattern and not pattern.fullmatch(text):
-                    reader.complain(item, f"source '{text}' names no header line, source function or document")
+                    reader.complain(item, f"source '{text}' names no header line, function "
+                                          "or document")
                 if key == "errors" and text not in ERRNO:
                     reader.complain(item, f"'{text}' is not an error name of xen/errno.h")
         else:
@@ -161,7 +162,8 @@ def _read_clause(reader, node, area, names):
     if values.get("level") == "removed" and "until" not in values:
         reader.complain(node, "a removed clause has to say until which release it held")
     if "hypercall" in values and values["hypercall"] not in names:
-        reader.complain(parts["hypercall"], f"hypercall '{values['hypercall']}' is not in {NUMBERS}")
+        reader.complain(parts["hypercall"],
+                        f"hypercall '{values['hypercall']}' is not in {NUMBERS}")
     if "subop" in values:
         if "hypercall" not in values:
             reader.complain(parts["subop"], "subop without a hypercall")
@@ -278,8 +280,8 @@ def load(folder=CLAUSES):
 class Coverage:
     """What the cases say about the catalogue.
 
-    problems:    FILE:LINE: TEXT of each case that names no clause or one that does not exist, and of
-                 each clause that is waived ('untested') although a case covers it
+    problems:    FILE:LINE: TEXT of each case that names no clause or one that does not exist,
+                 and of each clause that is waived ('untested') although a case covers it
     uncovered:   clauses that a guest can check, that have no case and no reason for having none
     waived:      clauses without a case that give their reason
     covered:     clause id to the names of its cases
@@ -331,8 +333,8 @@ def coverage(catalogue, cases):
         covered = clause.id in result.covered
         if clause.untested:
             if covered:
-                result.problems.append(f"{clause.file}:{clause.line}: clause {clause.id} is waived, "
-                                       f"but case {result.covered[clause.id][0]} covers it")
+                result.problems.append(f"{clause.file}:{clause.line}: clause {clause.id} is "
+                                       f"waived, but case {result.covered[clause.id][0]} covers it")
             else:
                 result.waived.append(clause)
         elif not covered and clause.test != "none":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The table of the ABI's structures and constants, and the check of two sets of headers against it."""
+"""The table of the ABI's structures and constants, and the check of headers against it."""
 import re
 import subprocess
 from dataclasses import dataclass
@@ -200,8 +200,8 @@ def check(table, linux_tree=None):
     """
     linux = linux_tree is not None
     if linux and not (Path(linux_tree) / "include/xen/interface/xen.h").is_file():
-        raise errors.UsageError(f"{linux_tree} is no Linux source tree: include/xen/interface/xen.h "
-                                "is missing")
+        raise errors.UsageError(f"{linux_tree} is no Linux source tree: "
+                                "include/xen/interface/xen.h is missing")
     where = paths.BUILD / "abi" / f"layout-{'linux' if linux else 'libxen'}.c"
     where.parent.mkdir(parents=True, exist_ok=True)
     text = source(table, linux)

@@ -93,8 +93,8 @@ def log_of(name, case, written=None):
     text = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "")
     text = "".join(c if c == "\n" or c == "\t" or c.isprintable() else "·" for c in text)
     lines = text.split("\n")
-    start = next((i for i, line in enumerate(lines) if re.search(rf"@case {re.escape(case)}$", line)),
-                 None)
+    begin = re.compile(rf"@case {re.escape(case)}$")
+    start = next((i for i, line in enumerate(lines) if begin.search(line)), None)
     if start is not None:
         end = next((i for i in range(start + 1, len(lines)) if "@case " in lines[i]), len(lines))
         lines = lines[start:end]
@@ -109,8 +109,8 @@ def _worst(results):
 def join(catalogue, runs):
     """Everything the page shows, as plain values.
 
-    RUNS are the contents of results files, each with the time it was written; raises RigError when they name a clause that the
-    catalogue does not have.
+    RUNS are what read_results() gave; raises RigError when they name a clause that the catalogue
+    does not have.
     """
     numbers = {number.name: number.nr for number in catalogue.numbers}
     cases, codes = {}, {}

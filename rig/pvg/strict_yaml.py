@@ -44,7 +44,8 @@ class Reader:
         for key, value in node.value:
             name = key.value
             if name not in keys:
-                self.complain(key, f"unknown key '{name}' in {what}; known: {', '.join(sorted(keys))}")
+                self.complain(key, f"unknown key '{name}' in {what}; known: "
+                                   + ", ".join(sorted(keys)))
             elif name in children:
                 self.complain(key, f"key '{name}' appears twice in {what}")
             else:

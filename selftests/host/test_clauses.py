@@ -101,7 +101,8 @@ class Loading(Folder):
                      "demo.yaml:11: key 'level' appears twice")
 
     def test_duplicate_id(self):
-        self.refused("- id: DEM-002", "- id: DEM-001", "demo.yaml:17: duplicate id DEM-001; first at")
+        self.refused("- id: DEM-002", "- id: DEM-001",
+                     "demo.yaml:17: duplicate id DEM-001; first at")
 
     def test_duplicate_id_in_another_file(self):
         self.write("other.yaml", AREA.replace("area: demo", "area: other"))
@@ -113,7 +114,8 @@ class Loading(Folder):
         self.refused("level: must", "level: should", "demo.yaml:10: level 'should' is not one of")
 
     def test_missing_source(self):
-        self.refused('  source: ["xen/common/x.c:func"]\n', "", "demo.yaml:17: clause has no source")
+        self.refused('  source: ["xen/common/x.c:func"]\n', "",
+                     "demo.yaml:17: clause has no source")
 
     def test_empty_source(self):
         self.refused('["xen/common/x.c:func"]', "[]", "demo.yaml:23: source is not a list")
@@ -131,13 +133,15 @@ class Loading(Folder):
         self.refused("DEM-002", "DEM-2", "demo.yaml:17: id 'DEM-2' is not of the form")
 
     def test_foreign_prefix(self):
-        self.refused("DEM-002", "DOM-002", "demo.yaml:17: id 'DOM-002' has none of this file's prefixes")
+        self.refused("DEM-002", "DOM-002",
+                     "demo.yaml:17: id 'DOM-002' has none of this file's prefixes")
 
     def test_order(self):
         self.refused("DEM-001", "DEM-003", "demo.yaml:17: id DEM-002 stands after DEM-003")
 
     def test_removed_without_release(self):
-        self.refused("level: may", "level: removed", "demo.yaml:17: a removed clause has to say until")
+        self.refused("level: may", "level: removed",
+                     "demo.yaml:17: a removed clause has to say until")
 
     def test_release(self):
         self.refused("level: may", "level: may\n  since: now",
@@ -151,7 +155,8 @@ class Loading(Folder):
         self.refused("area: demo", "area: other", "demo.yaml:1: area 'other' does not match")
 
     def test_undescribed_number(self):
-        self.refused("  hypercall: second\n", "", "numbers.yaml:3: no clause is about hypercall 1, second")
+        self.refused("  hypercall: second\n", "",
+                     "numbers.yaml:3: no clause is about hypercall 1, second")
 
     def test_gap_in_numbers(self):
         self.write("numbers.yaml", NUMBERS.replace("nr: 1", "nr: 2"))
@@ -166,6 +171,11 @@ class Coverage(Folder):
         return clauses.coverage(clauses.load(self.folder),
                                 [{"name": name, "clauses": ids, "file": "case.c", "line": line}
                                  for name, ids, line in cases])
+
+    def waive(self):
+        """Give the first clause a reason for having no case."""
+        self.write("demo.yaml", AREA.replace("  level: must\n",
+                                             "  level: must\n  untested: no way\n"))
 
     def test_covered(self):
         result = self.count(("one", ["DEM-001"], 3))
@@ -191,13 +201,13 @@ class Coverage(Folder):
                                            "which is not in the catalogue"])
 
     def test_waived_clause(self):
-        self.write("demo.yaml", AREA.replace("  level: must\n", "  level: must\n  untested: no way\n"))
+        self.waive()
         result = self.count()
         self.assertTrue(result.complete)
         self.assertEqual([c.id for c in result.waived], ["DEM-001"])
 
     def test_stale_waiver(self):
-        self.write("demo.yaml", AREA.replace("  level: must\n", "  level: must\n  untested: no way\n"))
+        self.waive()
         result = self.count(("one", ["DEM-001"], 3))
         self.assertEqual(len(result.problems), 1)
         self.assertIn("is waived, but case one covers it", result.problems[0])

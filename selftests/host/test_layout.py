@@ -66,7 +66,8 @@ class Reading(unittest.TestCase):
         self.refused(", size: 4}", "}", "layout.yaml:6: row of fields has no size")
 
     def test_member_twice(self):
-        self.refused("second.third", "first", "layout.yaml:7: member first of struct demo appears twice")
+        self.refused("second.third", "first",
+                     "layout.yaml:7: member first of struct demo appears twice")
 
     def test_member_too_far(self):
         self.refused("offset: 4", "offset: 5", "layout.yaml:7: member second.third reaches beyond")
@@ -75,7 +76,8 @@ class Reading(unittest.TestCase):
         self.refused("0x10", "ten", "layout.yaml:9: value 'ten' is not a whole number")
 
     def test_not_a_name(self):
-        self.refused("struct demo", "demo; int x", "layout.yaml:2: name 'demo; int x' is not a C name")
+        self.refused("struct demo", "demo; int x",
+                     "layout.yaml:2: name 'demo; int x' is not a C name")
 
     def test_source_names_linux_only_where_it_has_it(self):
         text = layout.source(self.load(), linux=True)

@@ -177,7 +177,8 @@ class Excerpts(unittest.TestCase):
         return str(path.relative_to(paths.REPO))
 
     def test_code_with_its_comment(self):
-        text = "int before;\n\n/*\n * The rule.\n */\nCASE(one, \"A\", 0)\n{\n\twork();\n}\n\nint after;\n"
+        text = ("int before;\n\n/*\n * The rule.\n */\nCASE(one, \"A\", 0)\n{\n\twork();\n}\n\n"
+                "int after;\n")
         where = self.put("case.c", text)
         self.assertEqual(report_data.code_of(f"{where}:6"),
                          "/*\n * The rule.\n */\nCASE(one, \"A\", 0)\n{\n\twork();\n}")
@@ -191,7 +192,8 @@ class Excerpts(unittest.TestCase):
         self.assertEqual(report_data.code_of(self.put("case.c", "x\n") + ":99"), "")
 
     def test_log_of_one_case(self):
-        log = self.put("log", "boot\r\n@case one\r\nhello\r\n@ok one 3\r\n@case two\r\n@ok two 1\r\n")
+        log = self.put("log", "boot\r\n@case one\r\nhello\r\n@ok one 3\r\n"
+                              "@case two\r\n@ok two 1\r\n")
         self.assertEqual(report_data.log_of(log, "one"), "@case one\nhello\n@ok one 3")
         self.assertEqual(report_data.log_of(log, "two"), "@case two\n@ok two 1")
 
@@ -258,7 +260,8 @@ class Browser(unittest.TestCase):
 
     def test_rows_and_totals(self):
         page = self.chromium("", "--dump-dom")
-        self.assertEqual(len(re.findall(r'<tr class="clause" id="', page)), len(clauses.load().clauses))
+        self.assertEqual(len(re.findall(r'<tr class="clause" id="', page)),
+                         len(clauses.load().clauses))
         self.assertIn("must: 1 of ", page)
         self.assertIn("2 failed", page)
 
@@ -276,7 +279,8 @@ class Browser(unittest.TestCase):
 
     def test_filter_by_result(self):
         page = self.chromium("?result=bad", "--dump-dom")
-        self.assertEqual(re.findall(r'<tr class="clause" id="([^"]+)"', page), ["HCN-017", "VER-001"])
+        self.assertEqual(re.findall(r'<tr class="clause" id="([^"]+)"', page),
+                         ["HCN-017", "VER-001"])
 
     def test_colours(self):
         picture = self.folder / "page.png"

@@ -13,6 +13,14 @@
 
 #include <pvabi/headers.h>
 
+/* Linux's objtool wants to be told that the stack is the same afterwards. */
+#ifdef __KERNEL__
+#include <asm/unwind_hints.h>
+#define PVABI_SYSCALL	UNWIND_HINT_SAVE "syscall\n\t" UNWIND_HINT_RESTORE
+#else
+#define PVABI_SYSCALL	"syscall"
+#endif
+
 #define PVABI_INLINE static inline __attribute__((always_inline, unused))
 
 /** hyp_call0() - issue hypercall @nr without arguments; returns RAX */
@@ -20,7 +28,7 @@ PVABI_INLINE long hyp_call0(unsigned long nr)
 {
 	long ret;
 
-	asm volatile("syscall" : "=a" (ret) : "0" (nr)
+	asm volatile(PVABI_SYSCALL : "=a" (ret) : "0" (nr)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -30,7 +38,7 @@ PVABI_INLINE long hyp_call1(unsigned long nr, unsigned long a1)
 {
 	long ret;
 
-	asm volatile("syscall" : "=a" (ret), "+D" (a1) : "0" (nr)
+	asm volatile(PVABI_SYSCALL : "=a" (ret), "+D" (a1) : "0" (nr)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -41,7 +49,7 @@ PVABI_INLINE long hyp_call2(unsigned long nr, unsigned long a1,
 {
 	long ret;
 
-	asm volatile("syscall" : "=a" (ret), "+D" (a1), "+S" (a2) : "0" (nr)
+	asm volatile(PVABI_SYSCALL : "=a" (ret), "+D" (a1), "+S" (a2) : "0" (nr)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -52,7 +60,7 @@ PVABI_INLINE long hyp_call3(unsigned long nr, unsigned long a1,
 {
 	long ret;
 
-	asm volatile("syscall"
+	asm volatile(PVABI_SYSCALL
 		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3) : "0" (nr)
 		     : "rcx", "r11", "memory");
 	return ret;
@@ -66,7 +74,7 @@ PVABI_INLINE long hyp_call4(unsigned long nr, unsigned long a1,
 	register unsigned long r10 asm("r10") = a4;
 	long ret;
 
-	asm volatile("syscall"
+	asm volatile(PVABI_SYSCALL
 		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3), "+r" (r10)
 		     : "0" (nr)
 		     : "rcx", "r11", "memory");
@@ -82,7 +90,7 @@ PVABI_INLINE long hyp_call5(unsigned long nr, unsigned long a1,
 	register unsigned long r8 asm("r8") = a5;
 	long ret;
 
-	asm volatile("syscall"
+	asm volatile(PVABI_SYSCALL
 		     : "=a" (ret), "+D" (a1), "+S" (a2), "+d" (a3), "+r" (r10),
 		       "+r" (r8)
 		     : "0" (nr)

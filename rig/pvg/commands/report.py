@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""pvguest report: one self-contained page, clauses by hypervisor, from results of conformance runs."""
+"""pvguest report: one self-contained page, clauses by hypervisor, from conformance runs."""
 import json
 from pathlib import Path
 
