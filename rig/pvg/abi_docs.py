@@ -172,8 +172,8 @@ def _overview(catalogue, table):
     every = list(catalogue.clauses.values())
     lines = [MADE, "", "# The hypercall ABI, clause by clause", "",
              "What a hypervisor owes a 64-bit paravirtual x86 guest, and what such a guest may "
-             f"rely on, in {len(every)} checkable statements. Each has an id that stays, a level, the "
-             "errors it permits and the public source it was checked against; the conformance "
+             f"rely on, in {len(every)} checkable statements. Each has an id that stays, a level, "
+             "the errors it permits and the public source it was checked against; the conformance "
              "cases in `selftests/abi/` name the clauses they check.", "",
              "| level | clauses | meaning |", "|---|---:|---|"]
     meaning = {"must": "every hypervisor keeps it",
