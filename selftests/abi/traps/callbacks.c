@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT
+/* callback_op, system calls, iret, and returns that cannot be. */
+#include "case.h"
+
+#define BAD_VA	0x0000800000000000UL
+
+static long reg(unsigned int type, unsigned long address, unsigned int flags)
+{
+	struct callback_register r = {
+		.type = (uint16_t)type, .flags = (uint16_t)flags, .address = address,
+	};
+
+	return hyp_callback_op(CALLBACKOP_register, &r);
+}
+
+static long unreg(unsigned int type)
+{
+	struct callback_unregister u = { .type = (uint16_t)type };
+
+	return hyp_callback_op(CALLBACKOP_unregister, &u);
+}
+
+/* Every type takes a canonical address. */
+CASE(cb_register, "TRP-CB-001 TRP-CB-011 TRP-CB-012", 0)
+{
+	want_eq(reg(CALLBACKTYPE_event, (unsigned long)rt_entry_event, 0), 0);
+	want_eq(reg(CALLBACKTYPE_failsafe, (unsigned long)rt_entry_failsafe,
+		    CALLBACKF_mask_events), 0);
+	want_eq(reg(CALLBACKTYPE_syscall, (unsigned long)rt_entry_syscall,
+		    CALLBACKF_mask_events), 0);
+	want_eq(reg(CALLBACKTYPE_nmi, (unsigned long)rt_entry_nmi, 0), 0);
+	want_any(reg(CALLBACKTYPE_syscall32, (unsigned long)rt_entry_syscall32, 0),
+		 0, -EINVAL, -ENOSYS);
+	want_any(reg(CALLBACKTYPE_sysenter, (unsigned long)rt_entry_sysenter, 0),
+		 0, -EINVAL, -ENOSYS);
+}
+
+USER(user_syscall, "mov $0x1122, %eax\n mov $0x33, %esi\n std\n syscall\n nop");
+
+/* Addresses that are not canonical are refused; the old callback works on. */
+CASE(cb_non_canonical, "TRP-CB-002", 0)
+{
+	struct chan c = chan_open();
+	unsigned int before = event_count[c.b];
+
+	want_eq(reg(CALLBACKTYPE_event, BAD_VA, 0), -EINVAL);
+	want_eq(reg(CALLBACKTYPE_failsafe, BAD_VA, 0), -EINVAL);
+	want_eq(reg(CALLBACKTYPE_syscall, BAD_VA, 0), -EINVAL);
+	want_eq(reg(CALLBACKTYPE_nmi, BAD_VA, 0), -EINVAL);
+	want_eq(user_call(user_syscall, 0).vec, RT_VEC_SYSCALL);
+	events_on();
+	want_eq(evtchn_send(c.a), 0);
+	events_off();
+	want_eq(event_count[c.b], before + 1);
+	chan_close(c);
+}
+
+/* Types that do not exist, and the retired one. */
+CASE(cb_type, "TRP-CB-003 TRP-CB-006", 0)
+{
+	want_eq(reg(100, (unsigned long)rt_entry_event, 0), -ENOSYS);
+	want_eq(reg(0xffff, (unsigned long)rt_entry_event, 0), -ENOSYS);
+	want_eq(reg(CALLBACKTYPE_sysenter_deprecated, (unsigned long)rt_entry_event, 0),
+		-ENOSYS);
+	want_eq(unreg(100), -ENOSYS);
+	want_eq(unreg(0xffff), -ENOSYS);
+}
+
+/* Arguments must be readable. */
+CASE(cb_fault, "TRP-CB-004", 0)
+{
+	want_eq(hyp_callback_op(CALLBACKOP_register, BAD_PTR), -EFAULT);
+	want_eq(hyp_callback_op(CALLBACKOP_unregister, BAD_PTR), -EFAULT);
+	want_eq(hyp_callback_op(CALLBACKOP_register, XEN_PTR), -EFAULT);
+}
+
+/* Only the NMI callback can be dropped. */
+CASE(cb_unregister, "TRP-CB-005", 0)
+{
+	want_eq(unreg(CALLBACKTYPE_event), -EINVAL);
+	want_eq(unreg(CALLBACKTYPE_failsafe), -EINVAL);
+	want_eq(unreg(CALLBACKTYPE_syscall), -EINVAL);
+	want_eq(unreg(CALLBACKTYPE_syscall32), -EINVAL);
+	want_eq(unreg(CALLBACKTYPE_sysenter), -EINVAL);
+	want_eq(unreg(CALLBACKTYPE_nmi), 0);
+	want_eq(unreg(CALLBACKTYPE_nmi), 0);
+	want_eq(reg(CALLBACKTYPE_nmi, (unsigned long)rt_entry_nmi, 0), 0);
+}
+
+static unsigned long at_entry, at_entry_sp;
+extern char note_flags[];
+unsigned long note_flags_value;
+
+asm(".text\nnote_flags:\n pushfq\n popq note_flags_value\n jmp rt_entry_syscall\n");
+
+/*
+ * A system call arrives on the kernel stack with the user's registers, the
+ * address behind the instruction in RIP, and DF clear.
+ */
+CASE(cb_syscall, "TRP-CB-007 TRP-CB-010 HCL-008", 0)
+{
+	struct trap t;
+
+	want_eq(reg(CALLBACKTYPE_syscall, (unsigned long)note_flags,
+		    CALLBACKF_mask_events), 0);
+	note_flags_value = ~0UL;
+	t = user_call(user_syscall, 0x77);
+	asm volatile("cld");
+	callbacks_install();
+	want_eq(t.vec, RT_VEC_SYSCALL);
+	want(t.user);
+	want_eq(t.f.rax, 0x1122);
+	want_eq(t.f.rsi, 0x33);
+	want_eq(t.f.rdi, 0x77);
+	want_eq(t.f.rsp, USER_STACK - 16);
+	want_eq(t.f.rip, USER_CODE + user_syscall_end - user_syscall - 1);
+	want_eq(t.f.cs & 3, 3);
+	want(t.f.rflags & 0x400);
+	want_eq(note_flags_value & 0x400, 0);
+	at_entry_sp = (unsigned long)&t;
+	at_entry = at_entry_sp;
+	want(at_entry >= (unsigned long)self()->stack);
+}
+
+/* Events are masked at a system call if its registration asks, else not. */
+CASE(cb_syscall_mask, "TRP-CB-008", 0)
+{
+	struct trap t = user_call(user_syscall, 0);
+
+	asm volatile("cld");
+	want_eq(t.masked, 1);
+	want_eq(reg(CALLBACKTYPE_syscall, (unsigned long)rt_entry_syscall, 0), 0);
+	t = user_call(user_syscall, 0);
+	asm volatile("cld");
+	callbacks_install();
+	want_eq(t.vec, RT_VEC_SYSCALL);
+	want_eq(t.masked, 0);
+}
+
+/* Without a callback SYSCALL in user mode is no instruction. */
+CASE(cb_no_syscall, "TRP-CB-009", 0)
+{
+	struct trap t;
+
+	want_eq(reg(CALLBACKTYPE_syscall, 0, 0), 0);
+	t = user_call(user_syscall, 0);
+	asm volatile("cld");
+	callbacks_install();
+	want_eq(t.vec, TRAP_UD);
+	want(t.user);
+}
+
+/* A frame for rt_resume() that goes to @label in the kernel. */
+static struct frame here(unsigned long rip, unsigned long rsp)
+{
+	struct frame f;
+
+	memset(&f, 0, sizeof(f));
+	f.rip = rip;
+	f.cs = FLAT_KERNEL_CS & ~3;
+	f.ss = FLAT_KERNEL_SS & ~3;
+	f.rflags = 0x2;
+	f.rsp = rsp;
+	return f;
+}
+
+struct landing {
+	unsigned long rax, rcx, r11, rsp, flags, cs, ss;
+};
+
+struct landing landed;
+void landing(void);
+
+asm(".text\nlanding:\n mov %rax, landed\n mov %rcx, landed+8\n"
+    "mov %r11, landed+16\n mov %rsp, landed+24\n pushfq\n popq landed+32\n"
+    "xor %eax, %eax\n mov %cs, %ax\n mov %rax, landed+40\n mov %ss, %ax\n"
+    "mov %rax, landed+48\n ud2\n nop\n nop\n nop\n nop\n nop\n");
+
+static void resume(void *f)
+{
+	rt_resume(f);
+}
+
+/* iret to the kernel restores what its frame says; privilege stays 3. */
+CASE(iret_kernel, "TRP-IRET-001 TRP-IRET-005 HCN-023", 0)
+{
+	struct frame f = here((unsigned long)landing, (unsigned long)self()->stack + 4096);
+	struct trap t;
+
+	f.rax = 0x111;
+	f.rcx = 0x222;
+	f.r11 = 0x333;
+	f.rflags = 0x3001;
+	t = trap_of(resume, &f);
+	want_eq(t.vec, TRAP_UD);
+	want_eq(landed.rax, 0x111);
+	want_eq(landed.rcx, 0x222);
+	want_eq(landed.r11, 0x333);
+	want_eq(landed.rsp, (unsigned long)self()->stack + 4096);
+	want_eq(landed.flags & 1, 1);
+	want_eq(landed.flags & 0x3000, 0);
+	want_eq(landed.cs & 3, 3);
+	want_eq(landed.ss & 3, 3);
+	want(landed.flags & 0x200);
+}
+
+/* VGCF_in_syscall leaves RCX and R11 alone; the frame's are not taken. */
+CASE(iret_in_syscall, "TRP-IRET-004", 0)
+{
+	struct iret_context c = {
+		.rax = 0x444, .r11 = 0x555, .rcx = 0x666, .flags = VGCF_in_syscall,
+		.rip = (unsigned long)landing, .cs = FLAT_KERNEL_CS & ~3,
+		.rflags = 2, .rsp = (unsigned long)self()->stack + 4096,
+		.ss = FLAT_KERNEL_SS & ~3,
+	};
+	struct trap t = trap_of((void (*)(void *))rt_iret_raw, &c);
+
+	want_eq(t.vec, TRAP_UD);
+	want_eq(landed.rax, 0x444);
+	want(landed.rcx != 0x666);
+	want(landed.r11 != 0x555);
+}
+
+USER(user_gs, "mov %gs:0, %rsi\n syscall");
+
+/* iret to user mode switches address space and GS base. */
+CASE(iret_user, "TRP-IRET-002 TRP-SEG-003 TRP-SEG-008", 0)
+{
+	static unsigned long kernel_word = 0x9999;
+	unsigned long v;
+	struct trap t;
+
+	*(unsigned long *)user_page(USER_DATA + 64) = 0x8888;
+	want_eq(hyp_set_segment_base(SEGBASE_GS_KERNEL, (unsigned long)&kernel_word), 0);
+	want_eq(hyp_set_segment_base(SEGBASE_GS_USER, USER_DATA + 64), 0);
+	t = user_call(user_gs, 0);
+	want_eq(t.vec, RT_VEC_SYSCALL);
+	want_eq(t.f.rsi, 0x8888);
+	asm volatile("mov %%gs:0, %0" : "=r" (v));
+	want_eq(v, 0x9999);
+}
+
+/* IF in the frame decides the event mask; what is pending comes at once. */
+CASE(iret_mask, "TRP-IRET-003 EVT-CB-001", 0)
+{
+	struct frame f = here((unsigned long)landing, (unsigned long)self()->stack + 4096);
+	struct chan c = chan_open();
+	unsigned int before = event_count[c.b];
+	struct trap t;
+
+	events_off();
+	want_eq(evtchn_send(c.a), 0);
+	f.rflags = 0x2;
+	t = trap_of(resume, &f);
+	want_eq(t.vec, TRAP_UD);
+	want_eq(t.masked, 1);
+	want_eq(event_count[c.b], before);
+	f.rflags = 0x202;
+	t = trap_of(resume, &f);
+	events_off();
+	want_eq(t.vec, TRAP_UD);
+	want_eq(t.masked, 0);
+	want_eq(event_count[c.b], before + 1);
+	chan_close(c);
+}
+
+/* iret to user mode that has no address space ends the domain. */
+CASE(iret_no_user_root, "TRP-IRET-006", DIES)
+{
+	struct frame f = here(USER_CODE, USER_STACK - 16);
+
+	f.cs = FLAT_USER_CS | 3;
+	f.ss = FLAT_USER_SS | 3;
+	dying("crash");
+	rt_resume(&f);
+}
+
+/* So does an iret whose frame cannot be read. */
+CASE(iret_unreadable, "TRP-IRET-007", DIES)
+{
+	dying("crash");
+	rt_iret_raw(BAD_PTR);
+}
+
+/* And one with its stack in the hypervisor's range. */
+CASE(iret_xen_stack, "TRP-IRET-007 HCL-012", DIES)
+{
+	dying("crash");
+	rt_iret_raw((void *)0xffff82d080200000UL);
+}
+
+/* Frames that cannot be returned to come back as the failsafe callback or a trap. */
+CASE(iret_bad_frame, "TRP-IRET-008 TRP-CB-013", 0)
+{
+	unsigned long sp = (unsigned long)self()->stack + 4096;
+	struct frame f = here((unsigned long)landing, sp);
+	struct trap t;
+
+	f.cs = 0x1b;
+	t = trap_of(resume, &f);
+	want_any(t.vec, RT_VEC_FAILSAFE, TRAP_GP);
+	f = here((unsigned long)landing, sp);
+	f.ss = 0x1b;
+	t = trap_of(resume, &f);
+	want_any(t.vec, RT_VEC_FAILSAFE, TRAP_GP, TRAP_SS);
+	f = here(BAD_VA, sp);
+	t = trap_of(resume, &f);
+	want_any(t.vec, RT_VEC_FAILSAFE, TRAP_GP, TRAP_PF);
+}
+
+static unsigned long failsafe_frame[11];
+static volatile unsigned int failsafe_count;
+static volatile bool busy_stop;
+void failsafe_probe(void);
+void failsafe_copy(unsigned long *sp);
+
+asm(".text\nfailsafe_probe:\n"
+    "push %rax; push %rdi; push %rsi; push %rdx; push %r8; push %r9; push %r10\n"
+    "lea 56(%rsp), %rdi; mov %rsp, %rax; and $-16, %rsp; push %rax; push %rax\n"
+    "call failsafe_copy; pop %rax; mov %rax, %rsp\n"
+    "pop %r10; pop %r9; pop %r8; pop %rdx; pop %rsi; pop %rdi\n"
+    "pop %rax\n"
+    "mov (%rsp), %rcx; mov 8(%rsp), %r11; add $0x30, %rsp\n"
+    "pushq $0; pushq %rcx; pushq %r11; pushq %rax; mov $23, %eax; syscall\n");
+
+void failsafe_copy(unsigned long *sp)
+{
+	memcpy(failsafe_frame, sp, sizeof(failsafe_frame));
+	failsafe_count++;
+}
+
+static void keep_busy(void *arg)
+{
+	while (!busy_stop)
+		cpu_relax();
+}
+
+/*
+ * A selector whose descriptor has gone cannot be loaded when the vCPU is next
+ * scheduled: the failsafe callback is entered with the selectors on top of
+ * its frame, and the kernel goes on with a null one.  The other vCPUs keep
+ * every processor busy so that this one is really switched out.
+ */
+CASE(cb_failsafe, "TRP-CB-013 TRP-DT-013", 0)
+{
+	uint64_t *gdt = page_alloc();
+	unsigned long mfn = virt_mfn(gdt), until_then;
+	unsigned int i, n = vcpu_number(), sel;
+
+	gdt[1] = 0x00cff3000000ffffUL;
+	page_ro(gdt);
+	want_eq(hyp_set_gdt(&mfn, 512), 0);
+	want_eq(reg(CALLBACKTYPE_failsafe, (unsigned long)failsafe_probe,
+		    CALLBACKF_mask_events), 0);
+	failsafe_count = 0;
+	busy_stop = false;
+	for (i = 1; i < n; i++)
+		vcpu_run(i, keep_busy, NULL);
+	asm volatile("mov %0, %%es" : : "r" (0x0b));
+	want_eq(hyp_update_descriptor(virt_maddr(&gdt[1]), 0), 0);
+	until_then = now() + 4000 * MS;
+	while (!failsafe_count && now() < until_then) {
+		struct sched_poll p = { .timeout = now() + 20 * MS };
+
+		hyp_sched_op(SCHEDOP_poll, &p);
+	}
+	busy_stop = true;
+	for (i = 1; i < n; i++)
+		want(vcpu_join(i));
+	asm volatile("mov %%es, %0; mov %1, %%es" : "=&r" (sel) : "r" (0));
+	callbacks_install();
+	want_eq(hyp_set_gdt(NULL, 0), 0);
+	page_rw(gdt);
+	page_free(gdt);
+	want(failsafe_count >= 1);
+	/* rcx r11 ds es fs gs rip cs rflags rsp ss */
+	want_eq(failsafe_frame[2] & 0xffff, 0);
+	want_eq(failsafe_frame[3] & 0xffff, 0x0b);
+	want_eq(failsafe_frame[7] & 3, 0);
+	want_eq(sel & 0xffff, 0);
+}
