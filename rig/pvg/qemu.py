@@ -16,16 +16,21 @@ CPU = "max,-smap"
 
 
 def command(options, memory, cpus=None):
-    """The words common to all machines: MEMORY in MiB, CPUS or as many as the guest has."""
+    """The words common to all machines: MEMORY in MiB, CPUS or as many as the guest has.
+
+    Each CPU has a socket of its own, as the firmware's MP table, which a kernel without ACPI
+    reads, lists only the first CPU of each.
+    """
     packages.require(packages.FOR_RUN)
     if options.accel == "kvm":
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise errors.UsageError("--accel kvm: /dev/kvm cannot be used here; leave it out")
         if options.icount:
             raise errors.UsageError("--icount counts emulated instructions: it needs --accel tcg")
+    cpus = 1 if options.icount else cpus or options.vcpus
     words = [PROGRAM, "-accel", options.accel,
              "-cpu", CPU if options.accel == "tcg" else "host",
-             "-m", f"{memory}M", "-smp", str(1 if options.icount else cpus or options.vcpus),
+             "-m", f"{memory}M", "-smp", f"{cpus},sockets={cpus}",
              "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"]
     if options.icount:
         words += ["-icount", "shift=0,sleep=off"]
