@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the port offer each other.  Drivers see include/pvguest/
+ * only.
+ */
+#ifndef PVGUEST_INTERNAL_H
+#define PVGUEST_INTERNAL_H
+
+#include <linux/irqflags.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/percpu.h>
+#include <asm/desc.h>
+#include <asm/paravirt.h>
+#include <asm/pgtable.h>
+#include <pvabi/hypercall.h>
+#include <pvguest/platform.h>
+
+#include "layout.h"
+#include "stats.h"
+
+/* start.c */
+extern struct start_info *pvguest_start_info;
+extern struct shared_info *pvguest_shared_info;
+/* The hypervisor uses pvguest_vcpu_info. */
+extern bool pvguest_vcpu_ready;
+
+static inline bool pvguest_is_initial_domain(void)
+{
+	return pvguest_start_info->flags & SIF_INITDOMAIN;
+}
+
+void pvguest_start(struct start_info *si);
+void pvguest_boot_cpu_ready(void);
+
+/* entry.S */
+DECLARE_PER_CPU_ALIGNED(struct vcpu_info, pvguest_vcpu_info);
+extern struct trap_info pvguest_trap_table[];
+extern const char pvguest_early_stubs[NUM_EXCEPTION_VECTORS][PVGUEST_EARLY_STUB_SIZE];
+void pvguest_event_entry(void);
+void pvguest_failsafe_entry(void);
+void pvguest_nmi_entry(void);
+void pvguest_syscall64_entry(void);
+void pvguest_syscall32_entry(void);
+void pvguest_sysenter_entry(void);
+void pvguest_irq_disable(void);
+void pvguest_irq_enable(void);
+void pvguest_save_fl(void);
+void pvguest_read_cr2(void);
+void xen_iret(void);
+
+/* xlate.S: callee-save paravirt calls */
+void pvguest_entry_to_pseudo(void);
+void pvguest_pseudo_to_entry(void);
+
+/* p2m.c */
+extern unsigned long *pvguest_p2m;
+extern unsigned long pvguest_p2m_entries;
+
+void pvguest_p2m_early(void);
+void pvguest_p2m_relocate(void);
+void pvguest_p2m_publish(void);
+void pvguest_p2m_boot_range(unsigned long *start, unsigned long *end);
+
+#define PVGUEST_NO_MFN	(~0UL)
+
+/* Machine frame behind @pfn, PVGUEST_NO_MFN if there is none. */
+static __always_inline unsigned long pv_pfn_to_mfn(unsigned long pfn)
+{
+	return pfn < pvguest_p2m_entries ? pvguest_p2m[pfn] : PVGUEST_NO_MFN;
+}
+
+/* Pseudo-physical frame of machine frame @mfn, which must be this domain's. */
+static __always_inline unsigned long pv_mfn_to_pfn(unsigned long mfn)
+{
+	return ((unsigned long *)__MACH2PHYS_VIRT_START)[mfn];
+}
+
+/* Machine frame of a direct-map or kernel-image address. */
+static __always_inline unsigned long pv_virt_to_mfn(const void *va)
+{
+	return pvguest_p2m[__pa(va) >> PAGE_SHIFT];
+}
+
+/* Machine address of a direct-map or kernel-image address. */
+static __always_inline u64 pv_virt_to_maddr(const void *va)
+{
+	unsigned long pa = __pa(va);
+
+	return ((u64)pvguest_p2m[pa >> PAGE_SHIFT] << PAGE_SHIFT) |
+	       offset_in_page(pa);
+}
+
+/* memory_map.c */
+char *pvguest_memory_map(void);
+
+/* boot_pagetable.c */
+void pvguest_adopt_boot_pagetable(void);
+
+/*
+ * The state of a page-table page.  "Live" pages are read-only to us and known
+ * to the hypervisor: every write is a request.  All others are plain memory.
+ * Once struct page exists the state is a page flag; before, what counts is
+ * whether the page is mapped writable.
+ */
+DECLARE_STATIC_KEY_FALSE(pvguest_have_struct_pages);
+bool pvguest_early_table_is_live(const void *table);
+pte_t *pvguest_direct_map_pte(unsigned long pfn);
+
+static __always_inline bool pv_table_is_live(const void *table)
+{
+	if (static_branch_likely(&pvguest_have_struct_pages))
+		return PagePinned(virt_to_page(table));
+	return pvguest_early_table_is_live(table);
+}
+
+/* mmu.c */
+void pvguest_mmu_init(void);
+void pvguest_queue_protect(unsigned long pfn, bool writable);
+pgd_t *pvguest_user_pgd(pgd_t *pgd);
+
+/* pin.c */
+void pvguest_enter_mmap(struct mm_struct *mm);
+void pvguest_exit_mmap(struct mm_struct *mm);
+void pvguest_unpin_pgd(pgd_t *pgd);
+DECLARE_PER_CPU(unsigned long, pvguest_cr3);
+void pvguest_write_cr3(unsigned long cr3);
+
+/* tlb.c */
+void pvguest_tlb_init(void);
+
+/* cpu.c */
+void pvguest_cpu_init(void);
+void pvguest_cpu_caps(void);
+
+/* segments.c */
+void pvguest_segments_init(void);
+void pvguest_gdt_loaded(unsigned int cpu, unsigned long mfn);
+
+/* traps.c */
+void pvguest_traps_ops(void);
+void pvguest_traps_early(void);
+void pvguest_traps_enable(void);
+void pvguest_register_callbacks(void);
+
+/* events.c */
+void pvguest_irq_ops_init(void);
+int pvguest_vcpu_setup(unsigned int cpu);
+int pvguest_events_cpu_up(unsigned int cpu);
+
+/* ipi.c */
+void pvguest_ipi_init(void);
+int pvguest_ipi_cpu_up(unsigned int cpu);
+void pvguest_ipi_cpu_down(unsigned int cpu);
+
+/* time.c, vtime.c */
+void pvguest_time_init(void);
+int pvguest_timer_prepare(unsigned int cpu);
+void pvguest_timer_cpu_up(unsigned int cpu);
+void pvguest_timer_cpu_down(unsigned int cpu);
+u64 pvguest_clock_read(void);
+void pvguest_vtime_cpu_up(unsigned int cpu);
+void pvguest_vtime_init(void);
+
+/* smp.c */
+#ifdef CONFIG_SMP
+void pvguest_smp_init(void);
+#else
+static inline void pvguest_smp_init(void) { }
+#endif
+void pvguest_ap_entry(void);
+
+/* ipi.c */
+unsigned int pvguest_count_vcpus(void);
+
+/* platform.c, shutdown.c, early_console.c */
+void pvguest_platform_init(void);
+void pvguest_shutdown_init(void);
+void pvguest_end_domain(unsigned int reason);
+void pvguest_last_words(const char *why, long error);
+
+/*
+ * Both do not return; said with BUG() rather than with an attribute, because
+ * objtool knows only the names of Linux's own functions that do not.
+ */
+
+/**
+ * pvguest_shutdown() - end this domain
+ * @reason: SHUTDOWN_* (xen/sched.h)
+ *
+ * Context: any.
+ */
+#define pvguest_shutdown(reason)					\
+do {									\
+	pvguest_end_domain(reason);					\
+	BUG();								\
+} while (0)
+
+/**
+ * pvguest_die() - say why the kernel cannot go on, and crash the domain
+ * @why: half a sentence
+ * @error: negative error number, or another number that tells more
+ *
+ * Context: any, from the first instruction on.
+ */
+#define pvguest_die(why, error)						\
+do {									\
+	pvguest_last_words(why, error);					\
+	BUG();								\
+} while (0)
+void pvguest_say(const char *fmt, ...) __printf(1, 2);
+
+#endif /* PVGUEST_INTERNAL_H */

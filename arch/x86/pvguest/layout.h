@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fixed addresses and bit meanings shared by C and assembly.
+ */
+#ifndef PVGUEST_LAYOUT_H
+#define PVGUEST_LAYOUT_H
+
+/*
+ * Where the domain builder maps the pfn-to-mfn list (XEN_ELFNOTE_INIT_P2M):
+ * the second 512 GiB slot of the user half, empty until the first exec.
+ */
+#define PVGUEST_BOOT_P2M_VADDR		0x8000000000
+
+/*
+ * A physical address with this bit set names a machine frame that is not
+ * memory of this domain (the shared info page, or I/O memory of the initial
+ * domain).  The page-table accessors show it to Linux instead of a pfn, so
+ * the two number spaces can never be confused.  Bit 51 is the highest frame
+ * bit of an entry; no machine has that much memory.
+ */
+#define PVGUEST_MACHINE_BIT		51
+
+/* Bits 12 to 51 of an entry: the frame. */
+#define PVGUEST_FLAGS_MASK		0xfff0000000000fff
+
+/* Distance between the early trap stubs, one for each exception vector. */
+#define PVGUEST_EARLY_STUB_SIZE		32
+
+#endif /* PVGUEST_LAYOUT_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ends: power-off, reboot and crash reach the hypervisor with their reason.
+ */
+#include <linux/init.h>
+#include <linux/panic_notifier.h>
+#include <linux/pm.h>
+#include <linux/reboot.h>
+#include <asm/reboot.h>
+
+#include "internal.h"
+
+/** pvguest_end_domain() - what pvguest_shutdown() does */
+void pvguest_end_domain(unsigned int reason)
+{
+	struct sched_shutdown op = { .reason = reason };
+
+	hyp_sched_op(SCHEDOP_shutdown, &op);
+	/* The hypervisor may let us run a moment longer, on another vCPU. */
+	for (;;)
+		hyp_sched_op(SCHEDOP_yield, NULL);
+}
+
+/** pvguest_last_words() - what pvguest_die() does */
+void pvguest_last_words(const char *why, long error)
+{
+	pvguest_say("cannot go on: %s (%ld)\n", why, error);
+	pvguest_end_domain(SHUTDOWN_crash);
+}
+
+static void pv_restart(char *command)
+{
+	pvguest_shutdown(SHUTDOWN_reboot);
+}
+
+static void pv_emergency_restart(void)
+{
+	pvguest_shutdown(SHUTDOWN_reboot);
+}
+
+static void pv_halt_machine(void)
+{
+	pvguest_shutdown(SHUTDOWN_poweroff);
+}
+
+static void pv_power_off(void)
+{
+	do_kernel_power_off();
+	pvguest_shutdown(SHUTDOWN_poweroff);
+}
+
+/* Devices are quiet by now; the hypervisor takes care of the vCPUs. */
+static void pv_shutdown_machine(void)
+{
+}
+
+#ifdef CONFIG_CRASH_DUMP
+static void pv_crash_shutdown(struct pt_regs *regs)
+{
+	pvguest_shutdown(SHUTDOWN_crash);
+}
+#endif
+
+static int pv_panic(struct notifier_block *nb, unsigned long event, void *msg)
+{
+	/* "panic=N" means: reboot rather than leave a crashed domain. */
+	if (panic_timeout)
+		return NOTIFY_DONE;
+	pvguest_shutdown(SHUTDOWN_crash);
+}
+
+static struct notifier_block pv_panic_block = {
+	.notifier_call	= pv_panic,
+	.priority	= INT_MIN,
+};
+
+/** pvguest_shutdown_init() - take over the ends of the machine */
+void __init pvguest_shutdown_init(void)
+{
+	machine_ops.restart = pv_restart;
+	machine_ops.emergency_restart = pv_emergency_restart;
+	machine_ops.halt = pv_halt_machine;
+	machine_ops.power_off = pv_power_off;
+	machine_ops.shutdown = pv_shutdown_machine;
+#ifdef CONFIG_CRASH_DUMP
+	machine_ops.crash_shutdown = pv_crash_shutdown;
+#endif
+	pm_power_off = NULL;
+	atomic_notifier_chain_register(&panic_notifier_list, &pv_panic_block);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters of what the port asks of the hypervisor, one increment of a
+ * per-vCPU word each; debugfs.c shows them.
+ */
+#ifndef PVGUEST_STATS_H
+#define PVGUEST_STATS_H
+
+#include <linux/percpu.h>
+
+/* Batch sizes are counted in powers of two: 1, 2-3, 4-7, ... */
+#define PV_BATCH_BUCKETS	10
+
+struct pv_stats {
+	/* Hypercalls issued, by number. */
+	unsigned long hypercall[64];
+	/* Page-table updates and extended operations asked for. */
+	unsigned long pt_update;
+	unsigned long direct_write;
+	unsigned long batch[PV_BATCH_BUCKETS];
+	unsigned long protect_ro;
+	unsigned long protect_rw;
+	unsigned long pin;
+	unsigned long unpin;
+	unsigned long switch_mm;
+	unsigned long flush_all;
+	unsigned long flush_one;
+	unsigned long flush_multi;
+	unsigned long upcall;
+	unsigned long event;
+	unsigned long ipi_sent;
+	unsigned long ipi_merged;
+};
+
+DECLARE_PER_CPU(struct pv_stats, pvguest_stats);
+
+#define pv_count(what)		this_cpu_inc(pvguest_stats.what)
+#define pv_count_call(nr)	this_cpu_inc(pvguest_stats.hypercall[(nr) & 63])
+
+#endif /* PVGUEST_STATS_H */
