@@ -196,8 +196,11 @@ TEST(kernel_log_is_clean)
 		"soft lockup", "nobody cared", "Bad page", "bad pmd",
 		"general protection fault, ", "unable to handle",
 	};
-	char *log = kernel_log();
+	char *log;
 
+	if (!access("/sys/hypervisor/type", F_OK) && !on_pvguest())
+		SKIP(return, "what Linux's own port complains of is not ours");
+	log = kernel_log();
 	ASSERT_NE(NULL, log);
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
 		char *place = strstr(log, bad[i]);
