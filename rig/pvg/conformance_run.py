@@ -122,19 +122,31 @@ def tail(path, count=6):
 
 @dataclass
 class Job:
-    """What one boot is to do: all common cases of an area behind `after`, or one case."""
+    """What one boot is to do: all common cases of an area behind `after`, or those named."""
 
     area: str
     cases: list
     after: str = ""
-    single: bool = False
+    named: bool = False
+
+
+def named_groups(cases, limit=600):
+    """CASES in groups whose names fit on a command line."""
+    groups, length = [], limit
+    for case in cases:
+        if length + len(case.name) + 1 > limit:
+            groups.append([])
+            length = 0
+        groups[-1].append(case)
+        length += len(case.name) + 1
+    return groups
 
 
 class Campaign:
     """Runs cases over an adapter with several workers and collects results."""
 
     def __init__(self, setup, images, folder, workers=2, echo=None, progress=None, mutant=0,
-                 stop_early=False):
+                 stop_early=False, silence=SILENCE):
         self.setup = setup
         self.images = images
         self.folder = folder
@@ -143,6 +155,7 @@ class Campaign:
         self.progress = progress
         self.mutant = mutant
         self.stop_early = stop_early
+        self.silence = silence
         self.info = ""
         self.results = {}
         self.boots = 0
@@ -167,11 +180,11 @@ class Campaign:
             if common and len(common) == len(whole):
                 self._jobs.put(Job(area, common))
             else:
-                for case in common:
-                    self._jobs.put(Job(area, [case], single=True))
+                for group in named_groups(common):
+                    self._jobs.put(Job(area, group, named=True))
         for case in runnable:
             if case.alone:
-                self._jobs.put(Job(case.area, [case], single=True))
+                self._jobs.put(Job(case.area, [case], named=True))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.workers)]
         for thread in threads:
             thread.start()
@@ -211,12 +224,12 @@ class Campaign:
         with self._lock:
             self.boots += 1
             number = self.boots
-        name = job.cases[0].name if job.single else f"{job.area}-{number}"
+        name = job.cases[0].name if len(job.cases) == 1 else f"{job.area}-{number}"
         return self.folder / f"{name}.log"
 
     def _boot(self, job):
         """Run one boot of JOB; returns the job that remains, or None."""
-        words = [f"case={job.cases[0].name}"] if job.single else \
+        words = ["case=" + ",".join(c.name for c in job.cases)] if job.named else \
             [f"after={job.after}"] if job.after else []
         if self.mutant:
             words.append(f"mutant={self.mutant}")
@@ -224,11 +237,11 @@ class Campaign:
         shown = paths.shown(log)
         waiting = {case.name: case for case in job.cases}
         extra = ["--peer", str(self.images.path(job.area))] \
-            if job.single and job.cases[0].part == "pair" else []
+            if job.named and job.cases[0].part == "pair" else []
         boot = Boot(self.setup, self.images.path(job.area), " ".join(words), log, self.echo, extra)
         current, dying, done, started = None, "", False, time.monotonic()
         panicked = ""
-        for word, rest in boot.lines():
+        for word, rest in boot.lines(self.silence):
             name, _, reason = rest.partition(" ")
             if word == "info":
                 self.info = self.info or rest
@@ -271,10 +284,12 @@ class Campaign:
             return None
         if not waiting:
             return None
-        if done or job.single:
+        if done:
             for case in waiting.values():
                 self._settle(Result(case, "error", "the guest did not report it", 0, shown))
             return None
         rest = [case for case in job.cases if case.name in waiting]
+        if job.named:
+            return Job(job.area, rest, named=True)
         before = job.cases[job.cases.index(rest[0]) - 1]
         return Job(job.area, rest, after=before.name)

@@ -14,6 +14,7 @@ sys.path.insert(0, str(REPO / "rig"))
 
 # The kernel that runs on the hypervisor; the peer may be named to try the tests themselves.
 KERNEL = os.environ.get("PVGUEST_TEST_KERNEL", "pvguest")
+WORDS = os.environ.get("PVGUEST_TEST_WORDS", "").split()
 
 
 def call(*words, timeout=900, env=None, stdin=None):
@@ -27,7 +28,7 @@ def call(*words, timeout=900, env=None, stdin=None):
 def run(hv, *words, **options):
     """Run 'pvguest run' on HV with our kernel; WORDS may hold more options before '--'."""
     kernel = [] if hv == "none" else ["--kernel", KERNEL]
-    return call("run", "--hv", hv, *kernel, *words, **options)
+    return call("run", "--hv", hv, *kernel, *WORDS, *words, **options)
 
 
 class FolderCase(unittest.TestCase):

@@ -6,6 +6,13 @@ from pvg import errors, qemu, session
 
 KERNELS = ("native", "native-full")
 
+# Without ACPI the machine stays on after it has been shut down: the kernel's word must do.
+DEATHS = [
+    (re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)"), "the guest's kernel panicked"),
+    (re.compile(rb"reboot: (?:Power |System halted|Restarting system)"),
+     "the guest shut down before the command ended"),
+]
+
 
 def boot(options):
     """How to start the native kernel."""
@@ -20,5 +27,4 @@ def boot(options):
         "-serial", "stdio"]
     for disk in options.disks:
         words += ["-drive", f"file={disk},if=virtio,cache=unsafe,format={qemu.disk_format(disk)}"]
-    return session.Boot(words, deaths=[(re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)"),
-                                        "the guest's kernel panicked")])
+    return session.Boot(words, deaths=DEATHS)
