@@ -3,7 +3,7 @@
  * The case loop: runs the cases that the command line asks for and reports
  * each with one line that the runner reads (docs/adding-a-hypervisor.md).
  *
- *   case=NAME  only this one     after=NAME  go on behind this one
+ *   case=NAME[,NAME...]  only these     after=NAME  go on behind this one
  *   pair=A|B   role in a two-guest case      mutant=N  perturbation
  */
 #include "case.h"
@@ -74,10 +74,26 @@ static void run(const struct case_desc *c)
 		print("@ok %s %lu\n", c->name, (now() - start) / 1000);
 }
 
+/* Whether @name is one of those in the comma-separated @list. */
+static bool listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (;;) {
+		if (!strncmp(list, name, n) && (!list[n] || list[n] == ','))
+			return true;
+		while (*list && *list != ',')
+			list++;
+		if (!*list++)
+			return false;
+	}
+}
+
 void guest_main(void)
 {
 	const struct case_desc *c;
-	char only[80], after[80];
+	static char only[800];
+	char after[80];
 	bool one = cmdline_get("case", only, sizeof(only));
 	bool skip = cmdline_get("after", after, sizeof(after));
 	char extra[16] = "";
@@ -89,7 +105,7 @@ void guest_main(void)
 	      is_dom0() ? "dom0" : "domU");
 	for (c = rt_cases; c < rt_cases_end; c++) {
 		if (one) {
-			if (!strcmp(c->name, only))
+			if (listed(only, c->name))
 				run(c);
 			continue;
 		}

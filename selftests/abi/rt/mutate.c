@@ -16,7 +16,7 @@ enum effect {
 	OUT_ADD,	/* made, c added to the argument's field (offset a, size b) */
 	OUT_SET,	/* made, the argument's field (offset a, size b) set to c */
 	IN_ADD,		/* c added to the argument's field before, undone after */
-	ARG_ADD,	/* b added to argument a before */
+	ARG_ADD,	/* b + c added to argument a before */
 	TWICE,		/* made twice, the second result returned */
 	SECOND,		/* every second one not made, 0 returned */
 	POKE_CLEAR,	/* made, then the pending bit of the port at offset a cleared */
@@ -160,7 +160,7 @@ long mutant_call(unsigned long nr, unsigned long *a)
 			return 0;
 		break;
 	case ARG_ADD:
-		a[m->a] += (unsigned long)m->b;
+		a[m->a] += (unsigned long)(m->b + m->c);
 		break;
 	case IN_ADD:
 		field_add(base, m->a, m->b, m->c);
