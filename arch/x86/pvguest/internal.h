@@ -156,6 +156,7 @@ void pvguest_ipi_cpu_down(unsigned int cpu);
 
 /* time.c, vtime.c */
 void pvguest_time_init(void);
+void pvguest_sched_clock_init(void);
 int pvguest_timer_prepare(unsigned int cpu);
 void pvguest_timer_cpu_up(unsigned int cpu);
 void pvguest_timer_cpu_down(unsigned int cpu);

@@ -23,6 +23,13 @@
 /* Bits 12 to 51 of an entry: the frame. */
 #define PVGUEST_FLAGS_MASK		0xfff0000000000fff
 
+/*
+ * Slots of the top table that are a program's.  The next 16 are the
+ * hypervisor's, which fills them in while the table is in use, and the rest
+ * is the kernel's.
+ */
+#define PVGUEST_USER_SLOTS		256
+
 /* Distance between the early trap stubs, one for each exception vector. */
 #define PVGUEST_EARLY_STUB_SIZE		32
 

@@ -153,7 +153,7 @@ static void pv_set_p4d(p4d_t *p4dp, p4d_t p4d)
 	p4d_t *user = NULL;
 	unsigned long flags;
 
-	if (index < KERNEL_PGD_BOUNDARY && static_key_enabled(&pvguest_have_struct_pages))
+	if (index < PVGUEST_USER_SLOTS && static_key_enabled(&pvguest_have_struct_pages))
 		user = (p4d_t *)pvguest_user_pgd(pgd);
 	if (!pv_table_is_live(p4dp)) {
 		*p4dp = p4d;
@@ -282,8 +282,7 @@ static void __init mark_kernel_tables(void)
 	mark_live(virt_to_page(init_top_pgt));
 	for (i = KERNEL_PGD_BOUNDARY; i < PTRS_PER_PGD; i++) {
 		p4d = (p4d_t *)&init_top_pgt[i];
-		/* The hypervisor's own part is none of our business. */
-		if (p4d_none(*p4d) || (i >= 256 && i < 272))
+		if (p4d_none(*p4d))
 			continue;
 		pud = pud_offset(p4d, 0);
 		mark_live(virt_to_page(pud));

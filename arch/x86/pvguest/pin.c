@@ -87,9 +87,9 @@ static void for_each_user_table(pgd_t *pgd, table_fn fn)
 	const u64 *top = (const u64 *)pgd, *puds, *pmds;
 	unsigned int i, j, k;
 
-	for (i = next_present(top, 0, KERNEL_PGD_BOUNDARY);
-	     i < KERNEL_PGD_BOUNDARY;
-	     i = next_present(top, i + 1, KERNEL_PGD_BOUNDARY)) {
+	for (i = next_present(top, 0, PVGUEST_USER_SLOTS);
+	     i < PVGUEST_USER_SLOTS;
+	     i = next_present(top, i + 1, PVGUEST_USER_SLOTS)) {
 		puds = page_address(entry_page(top[i]));
 		for (j = next_present(puds, 0, PTRS_PER_PUD);
 		     j < PTRS_PER_PUD;

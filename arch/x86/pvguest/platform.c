@@ -232,6 +232,7 @@ const __initconst struct hypervisor_x86 x86_hyper_xen_pv = {
 	.name		= "pvguest",
 	.detect		= pv_detect,
 	.type		= X86_HYPER_XEN_PV,
+	.init.init_platform = pvguest_sched_clock_init,
 	.runtime.pin_vcpu = x86_op_int_noop,
 	.ignore_nopv	= true,
 };

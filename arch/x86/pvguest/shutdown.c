@@ -45,7 +45,6 @@ static void pv_halt_machine(void)
 
 static void pv_power_off(void)
 {
-	do_kernel_power_off();
 	pvguest_shutdown(SHUTDOWN_poweroff);
 }
 
@@ -85,6 +84,7 @@ void __init pvguest_shutdown_init(void)
 #ifdef CONFIG_CRASH_DUMP
 	machine_ops.crash_shutdown = pv_crash_shutdown;
 #endif
-	pm_power_off = NULL;
+	/* Linux asks this whether powering off is possible at all. */
+	pm_power_off = pv_power_off;
 	atomic_notifier_chain_register(&panic_notifier_list, &pv_panic_block);
 }

@@ -270,14 +270,18 @@ static void __init pv_timer_init(void)
 	pvguest_vtime_init();
 }
 
+/** pvguest_sched_clock_init() - let the scheduler use our clock */
+void __init pvguest_sched_clock_init(void)
+{
+	boot_offset = pv_sched_clock_read();
+	paravirt_set_sched_clock(pv_sched_clock);
+}
+
 /** pvguest_time_init() - take over the time operations */
 void __init pvguest_time_init(void)
 {
 	pv_check_emulated_tsc();
 	pvclock_resume();
-	boot_offset = pv_sched_clock_read();
-	paravirt_set_sched_clock(pv_sched_clock);
-
 	x86_platform.calibrate_tsc = pv_tsc_khz;
 	x86_platform.calibrate_cpu = pv_tsc_khz;
 	x86_platform.get_wallclock = pv_get_wallclock;
