@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What adapters share: the interface's words, exit statuses, and watching a console."""
 import argparse
-import gzip
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from pvg import errors, packages, paths
+from pvg import errors
 
 # How a run ended: the exit statuses of every adapter (docs/adding-a-hypervisor.md).
 POWEROFF, REBOOT, SUSPEND, CRASH, WATCHDOG, PANIC, OTHER = 0, 10, 11, 12, 13, 14, 15
@@ -22,30 +19,6 @@ ENDED = {POWEROFF: "poweroff", REBOOT: "reboot", SUSPEND: "suspend", CRASH: "cra
 
 # No guest of the suite prints anywhere near as much.
 CONSOLE_LIMIT = 8 << 20
-
-XEN_PACKAGE = "xen-hypervisor-4.17-amd64"
-XEN_FILE = "boot/xen-4.17-amd64.gz"
-
-
-def hypervisor_file(given=None):
-    """Path of an uncompressed hypervisor binary: GIVEN, or Debian's."""
-    if given:
-        path = Path(given)
-        if not path.is_file():
-            raise errors.UsageError(f"no hypervisor file {given}")
-    else:
-        path = packages.find_file(XEN_PACKAGE, XEN_FILE)
-    with open(path, "rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return path
-    out = paths.BUILD / "conformance" / "xen" / f"{path.stem}-{path.stat().st_mtime_ns}"
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_name(f"{out.name}.{os.getpid()}")
-        with gzip.open(path) as source, open(part, "wb") as target:
-            shutil.copyfileobj(source, target)
-        part.rename(out)
-    return out
 
 
 def is_elf(path):
@@ -71,43 +44,48 @@ def terminate(process):
             continue
 
 
-def supervise(command, endings, limit, out=None):
-    """Run COMMAND, copying its output to OUT; returns an exit status of the interface.
+def supervise(command, endings, limit, attach=None):
+    """Run COMMAND, copying what it says to standard output; returns an exit status.
 
     ENDINGS: pairs of a byte string that the output holds when the guest ended, and the
-    status that it means. LIMIT: seconds.
+    status that it means, or a function that makes one from the last of the output.
+    LIMIT: seconds. ATTACH: called with the process, returns a further descriptor to listen to.
     """
-    out = out or sys.stdout.buffer
     deadline = time.monotonic() + limit
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, start_new_session=True) as process:
         try:
-            return _watch(process, endings, deadline, out)
+            sources = [process.stdout.fileno()]
+            if attach:
+                sources.append(attach(process))
+            return _watch(sources, endings, deadline)
         finally:
             terminate(process)
 
 
-def _watch(process, endings, deadline, out):
-    tail, total = b"", 0
+def _watch(sources, endings, deadline):
+    out = sys.stdout.buffer
+    tails, total = {fd: b"" for fd in sources}, 0
     selector = selectors.DefaultSelector()
-    selector.register(process.stdout, selectors.EVENT_READ)
+    for fd in sources:
+        selector.register(fd, selectors.EVENT_READ)
     while True:
         left = deadline - time.monotonic()
-        if left <= 0 or not selector.select(left):
+        ready = selector.select(left) if left > 0 else []
+        if not ready:
             return TIMEOUT
-        data = os.read(process.stdout.fileno(), 65536)
-        if not data:
-            # The emulator went without saying how the guest ended.
-            return TROUBLE
-        total += len(data)
-        if total > CONSOLE_LIMIT:
-            return TROUBLE
-        out.write(data)
-        out.flush()
-        tail = (tail + data)[-4096 - len(data):]
-        for text, status in endings:
-            if text in tail:
-                return status
+        for key, _ in ready:
+            data = os.read(key.fd, 65536)
+            total += len(data)
+            if not data or total > CONSOLE_LIMIT:
+                # The emulator went without saying how the guest ended, or makes noise.
+                return TROUBLE
+            out.write(data)
+            out.flush()
+            tails[key.fd] = (tails[key.fd] + data)[-16384 - len(data):]
+            for text, status in endings:
+                if text in tails[key.fd]:
+                    return status(tails[key.fd]) if callable(status) else status
 
 
 def parser(accelerators, own_xen):
@@ -119,6 +97,8 @@ def parser(accelerators, own_xen):
     result.add_argument("--describe", action="store_true", help="print what the adapter can do")
     result.add_argument("--image", help="ELF image of the guest")
     result.add_argument("--peer", help="image of a second guest, for two-guest cases")
+    result.add_argument("--devices", action="store_true",
+                        help="give the guest two disks and a network interface")
     result.add_argument("--cmdline", default="", help="the guest's command line")
     result.add_argument("--memory", type=int, default=64, help="MiB (default 64)")
     result.add_argument("--vcpus", type=int, default=4, help="virtual processors (default 4)")

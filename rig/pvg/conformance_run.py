@@ -236,8 +236,11 @@ class Campaign:
         log = self._log(job)
         shown = paths.shown(log)
         waiting = {case.name: case for case in job.cases}
-        extra = ["--peer", str(self.images.path(job.area))] \
-            if job.named and job.cases[0].part == "pair" else []
+        extra = []
+        if job.cases[0].part == "pair":
+            extra = ["--peer", str(self.images.path(job.area))]
+        elif job.cases[0].part == "store":
+            extra = ["--devices"]
         boot = Boot(self.setup, self.images.path(job.area), " ".join(words), log, self.echo, extra)
         current, dying, done, started = None, "", False, time.monotonic()
         panicked = ""

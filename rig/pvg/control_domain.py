@@ -32,7 +32,7 @@ MODULES_AFTER = ("virtio_pci",)
 DISKS = 5               # the guest's files, up to three disks to pass on, and a trace
 DOMAIN_MIB = 320
 BOOT_LIMIT = 240
-KEPT = 4                # saved control domains; older ones are removed
+KEPT = 12               # saved control domains; older ones are removed
 
 
 def _kernel_package():

@@ -7,6 +7,7 @@ REPO = Path(__file__).resolve().parents[2]
 RIG = REPO / "rig"
 BUILD = REPO / "build"
 LOGS = BUILD / "log"
+KEPT_LOGS = 100         # of each name; older ones are removed
 
 
 def shown(path):
@@ -22,4 +23,7 @@ def shown(path):
 def new_log(name):
     """Path of a fresh log file called NAME under build/log."""
     LOGS.mkdir(parents=True, exist_ok=True)
+    old = sorted(LOGS.glob(f"{name}-*.log"), key=lambda path: path.stat().st_mtime)
+    for path in old[:-KEPT_LOGS]:
+        path.unlink(missing_ok=True)
     return LOGS / f"{name}-{os.getpid()}.log"

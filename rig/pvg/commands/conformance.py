@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from pvg import (conformance_adapter, conformance_build, conformance_cases, conformance_report,
-                 conformance_run, errors, files, paths, progress)
+from pvg import (conformance_build, conformance_cases, conformance_report, conformance_run, errors,
+                 files, paths, progress, xen)
 
 HELP = "check a hypervisor against the ABI, clause by clause"
 
@@ -71,7 +71,7 @@ def make_setup(args):
     if args.xen:
         if facts.get("own-xen") != "yes":
             raise errors.UsageError(f"adapter {path.name} cannot take --xen")
-        options += ["--xen", str(conformance_adapter.hypervisor_file(args.xen))]
+        options += ["--xen", str(xen.binary(args.xen))]
     return conformance_run.Setup(path.name, path, options, accel,
                                  tuple(facts.get("parts", "single").split(",")))
 
