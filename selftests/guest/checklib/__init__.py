@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What selftests/guest/check is made of."""

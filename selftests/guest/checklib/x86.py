@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Linux's own x86 selftests: built from the same tree, compared with what they do natively."""
+import json
+import re
+import shutil
+import subprocess
+
+from checklib import build, guest
+
+SELFTESTS = build.LINUX / "source" / "tools" / "testing" / "selftests" / "x86"
+DEVIATIONS = build.SOURCES / "x86-deviations.txt"
+LIMIT = 60              # seconds for one program
+
+
+def deviations():
+    """Names of programs that may differ from native, with the reason of each."""
+    known = {}
+    for number, line in enumerate(DEVIATIONS.read_text(encoding="utf-8").splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, _, reason = line.partition(":")
+        if not reason.strip() or name in known:
+            raise build.BuildError(f"{DEVIATIONS}:{number}: needs 'name: reason', once each")
+        known[name] = reason.strip()
+    return known
+
+
+def prepare():
+    """Build the programs; returns the folder to add, which holds their libraries too."""
+    out = guest.WORK / "x86"
+    folder = guest.WORK / "add-x86"
+    inside = folder / guest.FOLDER.lstrip("/")
+    out.mkdir(parents=True, exist_ok=True)
+    build.make("check-guest-x86.log", "-C", str(SELFTESTS), f"OUTPUT={out}", "all")
+    libraries = set()
+    for program in sorted(out.glob("*_[36][24]")):
+        build.install(program, inside / program.name)
+        subprocess.run(["strip", str(inside / program.name)], check=False)
+        told = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+        libraries.update(re.findall(r"(/\S+\.so\S*)", told.stdout))
+    for library in libraries:
+        target = folder / library.lstrip("/")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(library, target)
+            target.chmod(0o755)
+    build.install(build.SOURCES / "run-in-guest", inside / "run-in-guest")
+    return folder
+
+
+def names(folder):
+    """The programs in FOLDER."""
+    inside = folder / guest.FOLDER.lstrip("/")
+    return [p.name for p in sorted(inside.iterdir()) if re.search(r"_(32|64)$", p.name)]
+
+
+def outcome(program):
+    """What counts of a run: how it ended, and what it called failed, without numbers."""
+    if program.status is None:
+        return "the guest did not survive it"
+    failures = sorted({re.sub(r"0x[0-9a-f]+|\d+", "N", line.strip()) for line in program.lines
+                       if "[FAIL]" in line or line.startswith("not ok")})
+    words = [f"exit status {program.status}"]
+    if failures:
+        words.append("; ".join(failures))
+    return ", ".join(words)
+
+
+def _run(hv, kernel, folder, wanted):
+    """Outcome of each program in WANTED, by name; programs behind a crash get another boot."""
+    run = guest.Run(hv, kernel, guest.command(LIMIT, wanted), [folder], timeout=900)
+    found = {p.name: outcome(p) for p in guest.programs(run, wanted)}
+    lost = [name for name in wanted if found[name].startswith("the guest")]
+    if lost and len(lost) < len(wanted):
+        # The first of them did it; the others may still have their say.
+        if lost[1:]:
+            found.update(_run(hv, kernel, folder, lost[1:])[0])
+    return found, run
+
+
+def natively(folder):
+    """What the programs do on the native kernel; remembered for equal kernel and programs."""
+    build.kernel("native")
+    key = build.digest(folder / guest.FOLDER.lstrip("/"),
+                       guest.BUILD / "kernels" / "6.12" / "native" / "vmlinux")
+    memory = guest.WORK / f"x86-native-{key}.json"
+    if memory.exists():
+        return json.loads(memory.read_text(encoding="utf-8"))
+    found, run = _run("none", "native", folder, names(folder))
+    if any(text.startswith("the guest") for text in found.values()):
+        raise build.BuildError("x86 selftests did not all run natively: "
+                               + " ".join(run.tail()[-1:]))
+    memory.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
+
+
+def check(group, hv, kernel):
+    """Compare KERNEL on HV with native; one result for each program."""
+    folder = prepare()
+    known = deviations()
+    native = natively(folder)
+    found, run = _run(hv, kernel, folder, names(folder))
+    if run.status:
+        group.note("\n".join(run.tail()))
+    for name in names(folder):
+        if found[name] == native[name]:
+            if name in known:
+                group.result(False, name, ["equals native now; take it off x86-deviations.txt"])
+            else:
+                group.result(True, name)
+        elif name in known:
+            group.skip(name, "known to differ: " + known[name])
+        else:
+            group.result(False, name, ["native: " + native[name], "here: " + found[name]])
