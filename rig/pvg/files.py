@@ -11,7 +11,10 @@ from pvg import progress
 
 @contextlib.contextmanager
 def locked(path, what):
-    """Hold the lock file PATH; say once that WHAT is being waited for if another holds it."""
+    """Hold the lock file PATH; say once that WHAT is being waited for if another holds it.
+
+    A child that inherits the descriptor of the file that this yields holds the lock as well.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="ascii") as lock:
@@ -20,7 +23,7 @@ def locked(path, what):
         except BlockingIOError:
             progress.say(f"waiting for another process: {what}")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
 
 
 def write_atomically(path, data, mode=0o644):

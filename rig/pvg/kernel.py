@@ -66,7 +66,7 @@ class Kernel:
             return
         packages.require(packages.FOR_KERNEL)
         self.tree.prepare()
-        with files.locked(self.tree.work / f".{self.name}.lock", f"the build of {self.name}"):
+        with files.locked(self.tree.work / f".{self.name}.lock", f"the build of {self.name}") as lock:
             if self.built():
                 return
             fingerprint = self.fingerprint()
@@ -74,7 +74,7 @@ class Kernel:
             self.objects.mkdir(parents=True, exist_ok=True)
             with open(self.log, "wb") as log:
                 self._configure(log)
-                self._make(log)
+                self._make(log, lock)
             self._publish(fingerprint)
 
     def _command(self, *targets):
@@ -115,7 +115,7 @@ class Kernel:
         return [f"{key}={value}" for key, value in wanted.items()
                 if granted.get(key, "n") != value]
 
-    def _make(self, log):
+    def _make(self, log, lock):
         count_file = self.objects / ".pvg-count"
         previous = files.read_text(count_file).strip()
         total = int(previous) if previous else self.tree.about["objects"]
@@ -125,7 +125,8 @@ class Kernel:
         jobs = os.environ.get("PVGUEST_JOBS") or str(os.cpu_count() or 1)
         make = subprocess.Popen(self._command(f"-j{jobs}", "vmlinux", "bzImage", "modules"),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, start_new_session=True)
+                                stderr=subprocess.STDOUT, start_new_session=True,
+                                pass_fds=(lock.fileno(),))   # locked even if we are killed
         count = 0
         try:
             for raw in make.stdout:

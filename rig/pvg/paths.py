@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where things stand in the work tree."""
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def shown(path):
 def new_log(name):
     """Path of a fresh log file called NAME under build/log."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    old = sorted(LOGS.glob(f"{name}-*.log"), key=lambda path: path.stat().st_mtime)
-    for path in old[:-KEPT_LOGS]:
-        path.unlink(missing_ok=True)
+    old = [entry for entry in os.scandir(LOGS)
+           if entry.name.startswith(name + "-") and entry.name.endswith(".log")]
+    if len(old) > KEPT_LOGS:
+        # Others may be removing the same ones.
+        with contextlib.suppress(FileNotFoundError):
+            for entry in sorted(old, key=lambda e: e.stat().st_mtime)[:-KEPT_LOGS]:
+                os.unlink(entry.path)
     return LOGS / f"{name}-{os.getpid()}.log"

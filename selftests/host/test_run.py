@@ -10,6 +10,15 @@ from rigtest import run
 HYPERVISORS = ("xen-domu", "xen-dom0", "none")
 
 
+def setUpModule():
+    """Build what the tests boot first: it takes longer than any test may."""
+    if "--no-build" not in rigtest.WORDS:
+        made = rigtest.call("build", "--kernel", rigtest.KERNEL, "--kernel", "native",
+                            timeout=3600)
+        if made.returncode:
+            raise RuntimeError(made.stderr.decode())
+
+
 class Contract(rigtest.FolderCase):
     """What scripts rely on, in every kind of guest."""
 
@@ -94,7 +103,7 @@ class Contract(rigtest.FolderCase):
             self.assertEqual(result.returncode, 0, result.stderr.decode())
             cpus, _, memory, _ = result.stdout.split()
             self.assertEqual(cpus, b"3")
-            self.assertTrue(320 << 10 < int(memory) < 384 << 10, memory)
+            self.assertTrue(256 << 10 < int(memory) < 384 << 10, memory)
         self.everywhere(check)
 
     def test_compressed_kernel(self):
@@ -128,7 +137,7 @@ class Shell(unittest.TestCase):
             with self.subTest(hv):
                 result = run(hv, stdin=b"echo $((6 * 7))\nexit 9\n")
                 self.assertEqual(result.returncode, 9, result.stderr.decode())
-                self.assertIn(b"42\r\n", result.stdout)
+                self.assertRegex(result.stdout, rb"\n42\r")
 
 
 class BadEnds(rigtest.FolderCase):
