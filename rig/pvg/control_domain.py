@@ -58,7 +58,8 @@ class Image:
 
     def archive(self):
         """Path of the archive."""
-        inputs = [Path(__file__), paths.RIG / "control" / "init", Path("/bin/busybox"), Path("/bin/bash")]
+        inputs = [Path(__file__), paths.RIG / "control" / "init", Path("/bin/busybox"),
+                  Path("/bin/bash")]
         versions = [packages.version_unpacked(n) for n in (*TOOL_PACKAGES, self.kernel_package)]
         target = paths.BUILD / "control" / f"control-{files.digest(inputs, versions)}.cpio"
         if not target.exists():

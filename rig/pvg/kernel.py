@@ -66,7 +66,8 @@ class Kernel:
             return
         packages.require(packages.FOR_KERNEL)
         self.tree.prepare()
-        with files.locked(self.tree.work / f".{self.name}.lock", f"the build of {self.name}") as lock:
+        lock_path = self.tree.work / f".{self.name}.lock"
+        with files.locked(lock_path, f"the build of {self.name}") as lock:
             if self.built():
                 return
             fingerprint = self.fingerprint()

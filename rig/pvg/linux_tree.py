@@ -109,10 +109,10 @@ class LinuxTree:
         stage.mkdir(exist_ok=True)
         for patch in patches:
             with open(patch, "rb") as text:
-                result = subprocess.run(["patch", "-p1", "-F0", "-N", "-s", "--no-backup-if-mismatch",
-                                         "-r", "-"], cwd=stage, stdin=text, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        check=False)
+                result = subprocess.run(
+                    ["patch", "-p1", "-F0", "-N", "-s", "--no-backup-if-mismatch", "-r", "-"],
+                    cwd=stage, stdin=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                    text=True, check=False)
             if result.returncode:
                 raise errors.RigError(f"{paths.shown(patch)} does not apply to Linux "
                                       f"{self.version()}: " + "; ".join(result.stdout.split("\n")))

@@ -55,7 +55,8 @@ def _payload(options, path):
     pinned = f"'{control_domain.Machine.CPUS - 1}'" if options.xentrace else "'all'"
     archive.file("guest.cfg", "\n".join([
         "name = 'guest'", "type = 'pv'", "kernel = '/guest/kernel'", "ramdisk = '/guest/initrd'",
-        f"memory = {options.memory}", f"cpus = {pinned}", f"vcpus = {options.vcpus}", f"disk = [{disks}]",
+        f"memory = {options.memory}", f"cpus = {pinned}", f"vcpus = {options.vcpus}",
+        f"disk = [{disks}]",
         f"extra = 'console=hvc0 earlyprintk=xen panic=-1 {options.append}'",
         "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""]))
     path.write_bytes(archive.bytes())
