@@ -11,7 +11,7 @@ import time
 import tty
 from typing import Callable, List, Optional
 
-from pvg import errors, frames, qemu
+from pvg import errors, frames, progress, qemu
 
 BOOT_LIMIT = 180        # seconds until the guest's init must have spoken
 LAST_WORDS = 1.0        # seconds that a dying guest has to print why
@@ -169,6 +169,7 @@ class Session:
             stamp = int(head.split(b",")[2]) / 1e6 if head.count(b",") >= 2 else 0.0
             self.log.write(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
         elif frame.kind == "i" and self.interactive:
+            progress.say("a shell in the guest; 'exit' ends it")
             self.forwarding = "start"
         elif frame.kind == "x":
             self.status = int(frame.payload)
