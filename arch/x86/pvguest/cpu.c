@@ -128,15 +128,6 @@ static bool pv_read_special_msr(unsigned int msr, u64 *val)
 	return true;
 }
 
-static u64 pv_read_msr(unsigned int msr)
-{
-	u64 val;
-
-	if (pv_read_special_msr(msr, &val))
-		return val;
-	return native_read_msr(msr);
-}
-
 static u64 pv_read_msr_safe(unsigned int msr, int *err)
 {
 	u64 val;
@@ -147,6 +138,14 @@ static u64 pv_read_msr_safe(unsigned int msr, int *err)
 	return native_read_msr_safe(msr, err);
 }
 
+static u64 pv_read_msr(unsigned int msr)
+{
+	int err;
+
+	/* Linux probes what a PC has; a register that is not there reads as 0. */
+	return pv_read_msr_safe(msr, &err);
+}
+
 static void pv_write_msr(unsigned int msr, unsigned int low, unsigned int high)
 {
 	int err;
@@ -154,7 +153,7 @@ static void pv_write_msr(unsigned int msr, unsigned int low, unsigned int high)
 	if (pv_write_special_msr(msr, low | (u64)high << 32, &err))
 		WARN_ONCE(err, "pvguest: segment base in MSR %#x refused\n", msr);
 	else
-		native_write_msr(msr, low, high);
+		native_write_msr_safe(msr, low, high);
 }
 
 static int pv_write_msr_safe(unsigned int msr, unsigned int low,

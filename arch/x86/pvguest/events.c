@@ -138,15 +138,15 @@ static int pv_irq_set_affinity(struct irq_data *d, const struct cpumask *mask,
 	cpu = cpumask_any_and(mask, cpu_online_mask);
 	if (cpu >= nr_cpu_ids)
 		return -EINVAL;
-	if (cpu == p->cpu)
-		return IRQ_SET_MASK_OK;
-	op.vcpu = cpu;
-	/* Channels whose other end is gone cannot be moved; no harm done. */
-	if (hyp_event_channel_op(EVTCHNOP_bind_vcpu, &op))
-		return -EINVAL;
-	pv_count_call(__HYPERVISOR_event_channel_op);
-	pvguest_evtchn->bind_cpu(p->port, cpu, p->cpu);
-	p->cpu = cpu;
+	if (cpu != p->cpu) {
+		op.vcpu = cpu;
+		/* A virtual interrupt of one vCPU, or no other end: stays. */
+		if (hyp_event_channel_op(EVTCHNOP_bind_vcpu, &op))
+			return -EINVAL;
+		pv_count_call(__HYPERVISOR_event_channel_op);
+		pvguest_evtchn->bind_cpu(p->port, cpu, p->cpu);
+		p->cpu = cpu;
+	}
 	irq_data_update_effective_affinity(d, cpumask_of(cpu));
 	return IRQ_SET_MASK_OK;
 }

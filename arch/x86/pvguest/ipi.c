@@ -214,9 +214,11 @@ int pvguest_ipi_cpu_up(unsigned int cpu)
 	ret = pvguest_new_port(op.port, cpu);
 	if (ret)
 		return ret;
-	per_cpu(pv_ipi_wanted, cpu) = 0;
 	per_cpu(pvguest_ipi_port, cpu) = op.port;
 	pvguest_evtchn->unmask(op.port);
+	/* What was wanted before there was a channel. */
+	if (READ_ONCE(per_cpu(pv_ipi_wanted, cpu)))
+		pvguest_notify_port(op.port);
 	return 0;
 }
 
@@ -228,6 +230,7 @@ void pvguest_ipi_cpu_down(unsigned int cpu)
 	if (!port)
 		return;
 	per_cpu(pvguest_ipi_port, cpu) = 0;
+	per_cpu(pv_ipi_wanted, cpu) = 0;
 	pvguest_evtchn->mask(port);
 	pvguest_close_port(port);
 }
