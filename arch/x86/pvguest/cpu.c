@@ -82,6 +82,31 @@ void __init pvguest_cpu_caps(void)
 }
 
 /*
+ * A program's GS base can be read only by a trapping RDMSR, and Linux reads the
+ * old task's and writes the new one's on every switch.  Nearly all tasks have
+ * the same, zero, so a value that was read during this switch is remembered
+ * and not written again.
+ */
+static DEFINE_PER_CPU(u64, pv_user_gs_read);
+static DEFINE_PER_CPU(bool, pv_user_gs_known);
+
+static void pv_user_gs_was_read(u64 base)
+{
+	this_cpu_write(pv_user_gs_read, base);
+	this_cpu_write(pv_user_gs_known,
+		       this_cpu_read(pvguest_lazy) == PV_LAZY_CPU);
+}
+
+static bool pv_user_gs_is(u64 base)
+{
+	if (!this_cpu_read(pv_user_gs_known))
+		return false;
+	/* Once: afterwards the program may change it behind our back. */
+	this_cpu_write(pv_user_gs_known, false);
+	return this_cpu_read(pv_user_gs_read) == base;
+}
+
+/*
  * Registers that hypercalls stand in for.  Returns true if @msr is one; *@err
  * says how it went.
  */
@@ -97,6 +122,10 @@ static bool pv_write_special_msr(unsigned int msr, u64 val, int *err)
 		which = SEGBASE_GS_KERNEL;
 		break;
 	case MSR_KERNEL_GS_BASE:
+		if (pv_user_gs_is(val)) {
+			*err = 0;
+			return true;
+		}
 		which = SEGBASE_GS_USER;
 		break;
 	case MSR_STAR:
@@ -135,7 +164,10 @@ static u64 pv_read_msr_safe(unsigned int msr, int *err)
 	*err = 0;
 	if (pv_read_special_msr(msr, &val))
 		return val;
-	return native_read_msr_safe(msr, err);
+	val = native_read_msr_safe(msr, err);
+	if (msr == MSR_KERNEL_GS_BASE)
+		pv_user_gs_was_read(val);
+	return val;
 }
 
 static u64 pv_read_msr(unsigned int msr)
