@@ -27,8 +27,9 @@ class Images:
         return FOLDER / f"{area}.elf"
 
     def common(self, area):
-        """Those cases of AREA that share a boot."""
-        return [case for case in self._cases if case.area == area and not case.alone]
+        """Those cases of AREA that share a boot without being named."""
+        return [case for case in self._cases
+                if case.area == area and case.part == "single" and not case.alone]
 
 
 def make(target):

@@ -9,7 +9,7 @@ import yaml
 from pvg import errors, paths
 
 ABI = paths.REPO / "selftests" / "abi"
-FLAGS = ("ALONE", "DIES", "DOMU", "DOM0", "PAIR", "BACKEND")
+FLAGS = ("ALONE", "DIES", "DOMU", "DOM0", "PAIR", "BACKEND", "MANY")
 NOT_AREAS = ("rt",)
 
 CASE = re.compile(r'^CASE\((?P<name>\w+),\s*(?P<clauses>(?:"[^"]*"\s*)+),\s*(?P<flags>[^)]*)\)',
@@ -33,7 +33,7 @@ class Case:
     @property
     def alone(self):
         """Whether it gets a boot of its own."""
-        return bool(self.flags & {"ALONE", "DIES", "PAIR", "BACKEND"})
+        return bool(self.flags & {"ALONE", "DIES", "MANY"})
 
     @property
     def part(self):

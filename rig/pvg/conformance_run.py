@@ -21,6 +21,8 @@ LINE = re.compile(rb"@(?P<word>info|case|ok|fail|skip|dying|done|panic)\b ?(?P<r
 
 # Seconds of silence after which a case counts as hung; the longest rests 2 s.
 SILENCE = 30
+# vCPUs for cases that need more than the shared page has room for.
+MANY_VCPUS = 34
 # Seconds for a whole boot.
 BOOT_LIMIT = 300
 
@@ -175,12 +177,16 @@ class Campaign:
                 self._settle(Result(case, "skip", f"adapter {self.setup.name} has no "
                                                   f"{case.part} part"))
         for area in dict.fromkeys(case.area for case in runnable):
-            common = [c for c in runnable if c.area == area and not c.alone]
+            shared = [c for c in runnable if c.area == area and not c.alone]
+            common = [c for c in shared if c.part == "single"]
             whole = self.images.common(area)
             if common and len(common) == len(whole):
                 self._jobs.put(Job(area, common))
             else:
                 for group in named_groups(common):
+                    self._jobs.put(Job(area, group, named=True))
+            for part in ("store", "pair"):
+                for group in named_groups([c for c in shared if c.part == part]):
                     self._jobs.put(Job(area, group, named=True))
         for case in runnable:
             if case.alone:
@@ -241,6 +247,8 @@ class Campaign:
             extra = ["--peer", str(self.images.path(job.area))]
         elif job.cases[0].part == "store":
             extra = ["--devices"]
+        elif "MANY" in job.cases[0].flags:
+            extra = ["--vcpus", str(MANY_VCPUS)]
         boot = Boot(self.setup, self.images.path(job.area), " ".join(words), log, self.echo, extra)
         current, dying, done, started = None, "", False, time.monotonic()
         panicked = ""

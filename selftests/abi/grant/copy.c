@@ -348,3 +348,85 @@ CASE(gv2_change, "GNT-024 GNT-023", ALONE)
 	want_eq(grant_unmap(window(91), h), 0);
 	want(grant_map(own_domid(), 50, window(91), GNTMAP_host_map, &h, NULL) < 0);
 }
+
+/*
+ * A frame moves to an accepting entry, here the domain's own: it has the
+ * frame and both marks afterwards.
+ */
+CASE(gtransfer, "GNT-XFR-001", ALONE)
+{
+	char *page = page_alloc();
+	unsigned long mfn = virt_mfn(page);
+	unsigned int ref = grant_alloc(own_domid(), rt_image, 0);
+	struct grant_entry_v1 *g = grant_entry(ref);
+	int16_t status = 0;
+	long ret;
+
+	g->frame = (uint32_t)virt_pfn(page);
+	g->domid = (domid_t)own_domid();
+	mb();
+	g->flags = GTF_accept_transfer;
+	memset(page, 0x4d, PAGE_SIZE);
+	want_eq(map(page, 0), 0);
+	ret = transfer(mfn, own_domid(), ref, &status);
+	if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
+		case_skip("transfers are switched off");
+		return;
+	}
+	want_eq(ret, 0);
+	want_eq(status, GNTST_okay);
+	want_eq(g->flags & (GTF_transfer_committed | GTF_transfer_completed),
+		GTF_transfer_committed | GTF_transfer_completed);
+	want_eq(map(window(92), (uint64_t)g->frame << PAGE_SHIFT | PTE_RW), 0);
+	want(mem_is(window(92), 0x4d, PAGE_SIZE));
+}
+
+/* Without an accepting entry nothing is received. */
+CASE(gtransfer_not_accepted, "GNT-XFR-003", ALONE)
+{
+	char *page = page_alloc();
+	unsigned long mfn = virt_mfn(page);
+	unsigned int ref = grant_alloc(own_domid(), rt_image, GTF_permit_access);
+	int16_t status = 0;
+	long ret;
+
+	want_eq(map(page, 0), 0);
+	ret = transfer(mfn, own_domid(), ref, &status);
+	if (ret == -EOPNOTSUPP || ret == -ENOSYS) {
+		case_skip("transfers are switched off");
+		return;
+	}
+	want_eq(ret, 0);
+	want_eq(status, GNTST_general_error);
+	want_eq(grant_entry(ref)->frame, virt_mfn(rt_image));
+	want_eq(grant_entry(ref)->flags, GTF_permit_access);
+}
+
+/* A transitive grant passes on another one to copies, or is switched off. */
+CASE(gv2_transitive, "GNT-V2-005", ALONE)
+{
+	char *page = page_alloc(), *to = page_alloc();
+	union grant_entry_v2 *g;
+	struct gnttab_copy c;
+	int status;
+
+	needs(version2(), "version 2 is switched off");
+	g = (union grant_entry_v2 *)grant_entry(0) + 42;
+	memset(page, 0x2b, PAGE_SIZE);
+	g[0].full_page.hdr.domid = (domid_t)own_domid();
+	g[0].full_page.frame = virt_mfn(page);
+	g[1].transitive.hdr.domid = (domid_t)own_domid();
+	g[1].transitive.trans_domid = (domid_t)own_domid();
+	g[1].transitive.gref = 42;
+	mb();
+	g[0].hdr.flags = GTF_permit_access;
+	g[1].hdr.flags = GTF_transitive;
+	c = own_copy(to, page, 64);
+	c.flags = GNTCOPY_source_gref;
+	c.source.u.ref = 43;
+	c.source.domid = (domid_t)own_domid();
+	status = copy(&c);
+	want_any(status, GNTST_okay, GNTST_general_error);
+	want(mem_is(to, status == GNTST_okay ? 0x2b : 0, 64));
+	want(grant_map(own_domid(), 43, window(91), GNTMAP_host_map, NULL, NULL) < 0);
+}

@@ -516,3 +516,23 @@ CASE(mem_start_extent, "MEM-050", 0)
 	want_eq(hyp_memory_op(XENMEM_current_reservation | 1 << 6, &dom), -EINVAL);
 	want(hyp_memory_op(XENMEM_machphys_mapping | 5 << 6, &m) < 0);
 }
+
+/* The control domain's memory is out of a guest's reach. */
+CASE(mem_other_domain, "MEM-007 MEM-016 MEM-039", DOMU)
+{
+	struct xen_foreign_memory_map f = { .domid = 0 };
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = 0 };
+	static unsigned char buf[20];
+	xen_pfn_t frame = 1;
+	domid_t dom = 0;
+
+	want_eq(hyp_memory_op(XENMEM_current_reservation, &dom), -EPERM);
+	want_eq(hyp_memory_op(XENMEM_maximum_reservation, &dom), -EPERM);
+	want_eq(hyp_memory_op(XENMEM_maximum_gpfn, &dom), -EPERM);
+	set_xen_guest_handle(r.extent_start, &frame);
+	want_eq(hyp_memory_op(XENMEM_decrease_reservation, &r), 0);
+	want_eq(hyp_memory_op(XENMEM_populate_physmap, &r), 0);
+	f.map.nr_entries = 1;
+	set_xen_guest_handle(f.map.buffer, buf);
+	want_eq(hyp_memory_op(XENMEM_set_memory_map, &f), -EPERM);
+}

@@ -335,3 +335,33 @@ CASE(type_write_protect, "MMU-TYPE-021", 0)
 	want_eq(map(window(55), 0), 0);
 	page_free(page);
 }
+
+/*
+ * A domain that ends with pinned tables, a user root, a GDT, an LDT and a
+ * grant mapping in use is taken apart completely: the tool stack sees it gone.
+ */
+CASE(type_dies_holding, "MMU-TYPE-016", DOMU | DIES)
+{
+	uint64_t *t[5], *gdt = page_alloc(), *ldt = page_alloc();
+	unsigned long mfn = virt_mfn(gdt);
+	char *page = page_alloc();
+	unsigned int ref, h;
+	int level;
+
+	for (level = 1; level <= 4; level++) {
+		t[level] = table();
+		want_eq(pin(level, t[level]), 0);
+		if (level > 1)
+			want_eq(pte_set(&t[level][1], mk_pte(t[level - 1], PTE_RW)), 0);
+	}
+	user_init();
+	page_ro(gdt);
+	page_ro(ldt);
+	want_eq(hyp_set_gdt(&mfn, 512), 0);
+	want_eq(mmuext(MMUEXT_SET_LDT, (unsigned long)ldt, 512), 0);
+	ref = grant_alloc(own_domid(), page, GTF_permit_access);
+	want_eq(grant_map(own_domid(), ref, window(56), GNTMAP_host_map, &h, NULL), 0);
+	want_eq(mmuext(MMUEXT_NEW_BASEPTR, rt_boot_cr3, 0), 0);
+	dying("poweroff");
+	rt_exit(SHUTDOWN_poweroff);
+}

@@ -160,3 +160,15 @@ CASE(phy_free_pirq, "PHY-017", 0)
 
 	want(ret <= 0 && ret > -4096);
 }
+
+/* A bitmap that cannot be read when it is needed permits nothing. */
+CASE(phy_iobitmap_gone, "PHY-018", 0)
+{
+	struct trap t;
+
+	want_eq(iopl(0), 0);
+	want_eq(iobitmap(BAD_PTR, 65536), 0);
+	t = user_call(user_in, 0);
+	want_eq(iobitmap(NULL, 0), 0);
+	want_eq(t.vec, TRAP_GP);
+}

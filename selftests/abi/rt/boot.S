@@ -32,7 +32,15 @@
 	note	XEN_ELFNOTE_PADDR_OFFSET, .quad RT_BASE
 	note	XEN_ELFNOTE_ENTRY, .quad _start
 	note	XEN_ELFNOTE_FEATURES, .asciz RT_FEATURES
+	note	XEN_ELFNOTE_HYPERCALL_PAGE, .quad rt_hypercall_page
 	note	XEN_ELFNOTE_PAE_MODE, .asciz "yes"
+
+	/* Filled by the hypervisor; only the cases about it use it. */
+	.section .bss.page, "aw", @nobits
+	.globl	rt_hypercall_page
+	.balign	4096
+rt_hypercall_page:
+	.skip	4096
 
 	.text
 	.globl	_start

@@ -7,11 +7,12 @@
  *   pair=A|B   role in a two-guest case      mutant=N  perturbation
  */
 #include "case.h"
+#include <xen/io/xs_wire.h>
 
 extern const struct case_desc rt_cases[], rt_cases_end[];
 
 static const struct case_desc *current_case;
-static bool skipped;
+static bool skipped, second;
 
 void case_fail(const char *file, int line, const char *fmt, ...)
 {
@@ -39,7 +40,8 @@ void case_fail_eq(const char *file, int line, const char *what, long got,
 void case_skip(const char *reason)
 {
 	skipped = true;
-	print("@skip %s %s\n", current_case->name, reason);
+	if (!second)
+		print("@skip %s %s\n", current_case->name, reason);
 }
 
 void dying(const char *how)
@@ -47,9 +49,60 @@ void dying(const char *how)
 	print("@dying %s %s\n", current_case->name, how);
 }
 
+bool pair_first(void)
+{
+	return !second;
+}
+
+unsigned int pair_peer(void)
+{
+	return (unsigned int)cmdline_num("peer", DOMID_SELF);
+}
+
+void pair_tell(const char *key, unsigned long value)
+{
+	char body[160];
+	int n;
+
+	format(body, 100, "data/%s-%s", current_case->name, key);
+	n = (int)strlen(body) + 1;
+	/* The value, then the right to read it for the other guest. */
+	n += format(body + n, 24, "%lu", value);
+	if (store_call(XS_WRITE, 0, body, (unsigned int)n, NULL, 0) < 0)
+		panic("cannot write to the store");
+	n = (int)strlen(body) + 1;
+	n += format(body + n, 20, "n%u", own_domid()) + 1;
+	n += format(body + n, 20, "r%u", pair_peer()) + 1;
+	if (store_call(XS_SET_PERMS, 0, body, (unsigned int)n, NULL, 0) < 0)
+		panic("cannot set rights in the store");
+}
+
+unsigned long pair_hear(const char *key)
+{
+	uint64_t end = now() + 20000 * MS;
+	unsigned long v = 0;
+	char path[160], buf[24], *p = buf;
+	int n;
+
+	format(path, sizeof(path), "/local/domain/%u/data/%s-%s", pair_peer(),
+	       current_case->name, key);
+	do {
+		n = store_read(path, buf, sizeof(buf) - 1);
+		if (n <= 0)
+			until(false, 5);
+	} while (n <= 0 && now() < end);
+	if (n <= 0)
+		case_fail("case.c", __LINE__, "the other guest never said %s", key);
+	buf[n] = 0;
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (unsigned long)(*p - '0');
+	return v;
+}
+
 static void run(const struct case_desc *c)
 {
 	uint64_t start;
+	char role[4];
 
 	if ((c->flags & DOMU) && is_dom0()) {
 		print("@skip %s not for the initial domain\n", c->name);
@@ -61,7 +114,9 @@ static void run(const struct case_desc *c)
 	}
 	current_case = c;
 	skipped = false;
-	print("@case %s\n", c->name);
+	second = cmdline_get("role", role, sizeof(role)) && role[0] == 'b';
+	if (!second)
+		print("@case %s\n", c->name);
 	start = now();
 	events_off();
 	mutant_on = true;
@@ -70,7 +125,7 @@ static void run(const struct case_desc *c)
 	trap_hook = NULL;
 	if (c->flags & DIES && !skipped)
 		case_fail("case.c", __LINE__, "the domain is still alive");
-	if (!skipped)
+	if (!skipped && !second)
 		print("@ok %s %lu\n", c->name, (now() - start) / 1000);
 }
 
@@ -113,7 +168,7 @@ void guest_main(void)
 			skip = strcmp(c->name, after);
 			continue;
 		}
-		if (!(c->flags & (ALONE | DIES | PAIR | BACKEND)))
+		if (!(c->flags & (ALONE | DIES | PAIR | BACKEND | MANY)))
 			run(c);
 	}
 	print("@done\n");

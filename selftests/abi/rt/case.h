@@ -15,6 +15,15 @@
 #define DOM0	8	/* for the initial domain only */
 #define PAIR	16	/* needs a second guest (the two-guest part) */
 #define BACKEND	32	/* needs a control domain with store and back ends */
+#define MANY	64	/* needs more than 32 vCPUs */
+
+/** pair_first() - in a two-guest case: whether this is guest a, which reports */
+bool pair_first(void);
+/** pair_peer() - domain number of the other guest */
+unsigned int pair_peer(void);
+/** pair_tell() / pair_hear() - a number under @key to, or from, the other guest */
+void pair_tell(const char *key, unsigned long value);
+unsigned long pair_hear(const char *key);
 
 struct case_desc {
 	const char *name;

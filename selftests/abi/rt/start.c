@@ -61,6 +61,10 @@ void rt_exit(unsigned int reason)
 
 		while (now() < end && !console_drained())
 			raw_call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+		/* And let its client see the last line before the pty closes. */
+		end = now() + 200 * MS;
+		while (now() < end)
+			raw_call2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
 	}
 	for (;;)
 		raw_call2(__HYPERVISOR_sched_op, SCHEDOP_shutdown,

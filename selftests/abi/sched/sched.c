@@ -363,3 +363,14 @@ CASE(sched_first_form, "SCH-030 HCN-006", 0)
 	want_any(ret, 0, -ENOSYS);
 	want_eq(rt_call(__HYPERVISOR_sched_op_compat, 99, 0, 0, 0, 0), -ENOSYS);
 }
+
+/* The reason fixed by shutdown_code is the one that a later shutdown reports. */
+CASE(sched_shutdown_code, "SCH-009", DIES)
+{
+	struct sched_shutdown s = { .reason = SHUTDOWN_watchdog };
+
+	want_eq(hyp_sched_op(SCHEDOP_shutdown_code, &s), 0);
+	s.reason = SHUTDOWN_crash;
+	want_eq(hyp_sched_op(SCHEDOP_shutdown_code, &s), 0);
+	shutdown("watchdog", SHUTDOWN_poweroff);
+}

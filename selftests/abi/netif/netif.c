@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The network protocol, against the control domain's own back end.  Somebody
+ * there keeps asking who has 10.99.0.2, so that there is something to receive.
+ */
+#include "case.h"
+
+#define xen_mb()	mb()
+#define xen_rmb()	barrier()
+#define xen_wmb()	barrier()
+#include <xen/io/netif.h>
+#include <xen/io/xenbus.h>
+
+#define VIF	"device/vif/0"
+
+static struct {
+	char backend[100];
+	unsigned int port, tx_ref, rx_ref, next_id;
+	struct netif_tx_sring *tx_ring;
+	struct netif_rx_sring *rx_ring;
+	struct netif_tx_front_ring tx;
+	struct netif_rx_front_ring rx;
+	char *page;
+	unsigned int page_ref;
+} net;
+
+static long number(const char *base, const char *name)
+{
+	char path[160], buf[24], *p = buf;
+	long v = 0;
+	int n;
+
+	format(path, sizeof(path), "%s/%s", base, name);
+	n = store_read(path, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return -1;
+	buf[n] = 0;
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + *p - '0';
+	return v;
+}
+
+static void put(const char *name, unsigned long value)
+{
+	char path[80], buf[24];
+
+	format(path, sizeof(path), VIF "/%s", name);
+	format(buf, sizeof(buf), "%lu", value);
+	if (store_write(path, buf) < 0)
+		panic("cannot write %s", path);
+}
+
+static bool state_is(long state)
+{
+	return until(number(net.backend, "state") == state, 15000);
+}
+
+static bool net_open(void)
+{
+	memset(&net, 0, sizeof(net));
+	if (store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) <= 0 ||
+	    !state_is(XenbusStateInitWait))
+		return false;
+	net.tx_ring = page_alloc();
+	net.rx_ring = page_alloc();
+	net.page = page_alloc();
+	SHARED_RING_INIT(net.tx_ring);
+	SHARED_RING_INIT(net.rx_ring);
+	FRONT_RING_INIT(&net.tx, net.tx_ring, PAGE_SIZE);
+	FRONT_RING_INIT(&net.rx, net.rx_ring, PAGE_SIZE);
+	net.tx_ref = grant_alloc(0, net.tx_ring, GTF_permit_access);
+	net.rx_ref = grant_alloc(0, net.rx_ring, GTF_permit_access);
+	net.page_ref = grant_alloc(0, net.page, GTF_permit_access);
+	net.port = (unsigned int)evtchn_alloc(DOMID_SELF, 0);
+	port_mask(net.port);
+	put("tx-ring-ref", net.tx_ref);
+	put("rx-ring-ref", net.rx_ref);
+	put("event-channel", net.port);
+	put("request-rx-copy", 1);
+	put("feature-rx-notify", 1);
+	put("state", XenbusStateConnected);
+	return state_is(XenbusStateConnected);
+}
+
+static void net_close(void)
+{
+	put("state", XenbusStateClosing);
+	want(until(number(net.backend, "state") >= XenbusStateClosing, 15000));
+	put("state", XenbusStateClosed);
+	want(state_is(XenbusStateClosed));
+	want(until(grant_end(net.tx_ref) && grant_end(net.rx_ref), 5000));
+	evtchn_close(net.port);
+	put("state", XenbusStateInitialising);
+}
+
+/* An Ethernet broadcast of @size bytes in the common page. */
+static void frame(unsigned int size)
+{
+	memset(net.page, 0, PAGE_SIZE);
+	memset(net.page, 0xff, 6);
+	memcpy(net.page + 6, "\0\x16\x3e\0\0\1\x88\xb5", 8);
+	memset(net.page + 14, 0x42, size > 14 ? size - 14 : 0);
+}
+
+static void tx_slot(unsigned int ref, unsigned int off, unsigned int size,
+		    unsigned int flags)
+{
+	struct netif_tx_request *r =
+		RING_GET_REQUEST(&net.tx, net.tx.req_prod_pvt);
+
+	net.tx.req_prod_pvt++;
+	r->gref = ref;
+	r->offset = (uint16_t)off;
+	r->size = (uint16_t)size;
+	r->flags = (uint16_t)flags;
+	r->id = (uint16_t)++net.next_id;
+}
+
+/* Push, and take @n responses; the last one's status, 100 when they do not come. */
+static int tx_wait(unsigned int n)
+{
+	struct netif_tx_response *r = NULL;
+	int notify;
+
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&net.tx, notify);
+	if (notify)
+		evtchn_send(net.port);
+	while (n--) {
+		net.tx_ring->rsp_event = net.tx.rsp_cons + 1;
+		mb();
+		if (!until(net.tx_ring->rsp_prod != net.tx.rsp_cons, 6000))
+			return 100;
+		r = RING_GET_RESPONSE(&net.tx, net.tx.rsp_cons);
+		net.tx.rsp_cons++;
+	}
+	return r->status;
+}
+
+static void rx_offer(unsigned int ref, unsigned int id)
+{
+	struct netif_rx_request *r =
+		RING_GET_REQUEST(&net.rx, net.rx.req_prod_pvt);
+	int notify;
+
+	net.rx.req_prod_pvt++;
+	r->gref = ref;
+	r->id = (uint16_t)id;
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&net.rx, notify);
+	/* With feature-rx-notify the back end waits to be told. */
+	evtchn_send(net.port);
+	(void)notify;
+}
+
+static struct netif_rx_response *rx_take(void)
+{
+	net.rx_ring->rsp_event = net.rx.rsp_cons + 1;
+	mb();
+	if (!until(net.rx_ring->rsp_prod != net.rx.rsp_cons, 10000))
+		return NULL;
+	return RING_GET_RESPONSE(&net.rx, net.rx.rsp_cons++);
+}
+
+/* Handshake, and what the back end offers. */
+CASE(net_connect, "NET-001 NET-002 NET-003", DOMU | BACKEND)
+{
+	want_eq(number(VIF, "state"), XenbusStateInitialising);
+	want_eq(number(VIF, "backend-id"), 0);
+	want_eq(number(VIF, "handle"), 0);
+	want(net_open());
+	want_eq(number(net.backend, "feature-rx-copy"), 1);
+	net_close();
+}
+
+/* A packet of one slot is taken, and its response names it. */
+CASE(net_send, "NET-004 RNG-005", DOMU | BACKEND)
+{
+	struct netif_tx_response *r;
+
+	want(net_open());
+	frame(100);
+	port_clear(net.port);
+	tx_slot(net.page_ref, 0, 100, 0);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	r = RING_GET_RESPONSE(&net.tx, net.tx.rsp_cons - 1);
+	want_eq(r->id, net.next_id);
+	want(until(port_pending(net.port), 3000));
+	net_close();
+}
+
+/* A packet of several slots. */
+CASE(net_send_slots, "NET-005", DOMU | BACKEND)
+{
+	unsigned int i;
+
+	want(net_open());
+	frame(2000);
+	tx_slot(net.page_ref, 0, 1000 + 17 * 10, NETTXF_more_data);
+	for (i = 0; i < 16; i++)
+		tx_slot(net.page_ref, 1000 + i * 10, 10, NETTXF_more_data);
+	tx_slot(net.page_ref, 1160, 10, 0);
+	want_eq(tx_wait(18), NETIF_RSP_OKAY);
+	net_close();
+}
+
+/* Packets that are too short, cross their page, or have no grant. */
+CASE(net_send_wrong, "NET-006 NET-008", DOMU | BACKEND)
+{
+	want(net_open());
+	frame(100);
+	tx_slot(net.page_ref, 0, 10, 0);
+	want_eq(tx_wait(1), NETIF_RSP_ERROR);
+	tx_slot(3999999, 0, 100, 0);
+	want_eq(tx_wait(1), NETIF_RSP_ERROR);
+	tx_slot(net.page_ref, 0, 100, 0);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	net_close();
+}
+
+/* Across a page: an error, or the device stops; the back end lives. */
+CASE(net_send_across, "NET-007", DOMU | BACKEND | ALONE)
+{
+	int status;
+
+	want(net_open());
+	frame(100);
+	tx_slot(net.page_ref, 4050, 100, 0);
+	status = tx_wait(1);
+	want_any(status, NETIF_RSP_ERROR, 100);
+	want(number(net.backend, "state") >= XenbusStateInitWait);
+}
+
+/* Slots without end: dropped, or the device stops; the back end lives. */
+CASE(net_send_endless, "NET-009", DOMU | BACKEND | ALONE)
+{
+	unsigned int i;
+
+	want(net_open());
+	frame(4000);
+	tx_slot(net.page_ref, 0, 4000, NETTXF_more_data);
+	for (i = 0; i < 40; i++)
+		tx_slot(net.page_ref, i, 8, NETTXF_more_data);
+	tx_slot(net.page_ref, 0, 8, 0);
+	want_any(tx_wait(1), NETIF_RSP_ERROR, NETIF_RSP_DROPPED, 100);
+	want(number(net.backend, "state") >= XenbusStateInitWait);
+}
+
+/* An extra slot of a type nobody knows: an error, or the device stops. */
+CASE(net_bad_extra, "NET-016", DOMU | BACKEND | ALONE)
+{
+	struct netif_extra_info *x;
+
+	want(net_open());
+	frame(100);
+	tx_slot(net.page_ref, 0, 100, NETTXF_extra_info);
+	x = (void *)RING_GET_REQUEST(&net.tx, net.tx.req_prod_pvt);
+	net.tx.req_prod_pvt++;
+	memset(x, 0, sizeof(*x));
+	x->type = 77;
+	want_any(tx_wait(1), NETIF_RSP_ERROR, 100);
+	want(number(net.backend, "state") >= XenbusStateInitWait);
+}
+
+/* Packets arrive in offered pages, in the slots of their requests. */
+CASE(net_receive, "NET-010 NET-011 NET-019", DOMU | BACKEND)
+{
+	char *page[4];
+	unsigned int i;
+
+	want(net_open());
+	for (i = 0; i < 4; i++) {
+		page[i] = page_alloc();
+		rx_offer(grant_alloc(0, page[i], GTF_permit_access), 50 + i);
+	}
+	for (i = 0; i < 2; i++) {
+		struct netif_rx_response *r = rx_take();
+
+		want(r);
+		want_eq(r->id, 50 + i);
+		want(r->status >= 14 && r->status <= 1514);
+		want_eq(r->flags & NETRXF_more_data, 0);
+		want((unsigned int)r->offset + (unsigned int)r->status <= PAGE_SIZE);
+		want(!mem_is(page[i] + r->offset, 0, (size_t)r->status));
+	}
+	net_close();
+}
+
+/* A page that cannot be written gives an error, and the device goes on. */
+CASE(net_receive_bad, "NET-013", DOMU | BACKEND)
+{
+	char *page = page_alloc();
+	struct netif_rx_response *r;
+	unsigned int ro;
+
+	want(net_open());
+	ro = grant_alloc(0, page, GTF_permit_access | GTF_readonly);
+	rx_offer(ro, 7);
+	r = rx_take();
+	want(r);
+	want(r->status < 0);
+	want(mem_is(page, 0, PAGE_SIZE));
+	rx_offer(net.page_ref, 8);
+	r = rx_take();
+	want(r);
+	want(r->status > 0);
+	net_close();
+}
+
+/* Closing gives the rings back; the device connects once more. */
+CASE(net_reconnect, "NET-020", DOMU | BACKEND)
+{
+	want(net_open());
+	net_close();
+	want(net_open());
+	frame(60);
+	tx_slot(net.page_ref, 0, 60, 0);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	net_close();
+}
+
+/* A ring reference that is none is reported, and harms nobody. */
+CASE(net_bad_ring, "NET-021", DOMU | BACKEND | ALONE)
+{
+	want(store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) > 0);
+	want(state_is(XenbusStateInitWait));
+	put("tx-ring-ref", 3999999);
+	put("rx-ring-ref", 3999998);
+	put("event-channel", 1);
+	put("request-rx-copy", 1);
+	put("state", XenbusStateConnected);
+	until(false, 1000);
+	want(number(net.backend, "state") != XenbusStateConnected);
+}
