@@ -44,15 +44,16 @@ def terminate(process):
             continue
 
 
-def supervise(command, endings, limit, attach=None):
+def supervise(command, endings, limit, attach=None, source=subprocess.PIPE):
     """Run COMMAND, copying what it says to standard output; returns an exit status.
 
     ENDINGS: pairs of a byte string that the output holds when the guest ended, and the
     status that it means, or a function that makes one from the last of the output.
     LIMIT: seconds. ATTACH: called with the process, returns a further descriptor to listen to.
+    SOURCE: what COMMAND reads.
     """
     deadline = time.monotonic() + limit
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    with subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, start_new_session=True) as process:
         try:
             sources = [process.stdout.fileno()]

@@ -124,10 +124,12 @@ class Kernel:
         title = f"building {self.name} (Linux {self.tree.version()})"
         line = progress.Line(title, total)
         jobs = os.environ.get("PVGUEST_JOBS") or str(os.cpu_count() or 1)
+        # Depend mode spares a preprocessor run for each file that the cache lacks: a fifth.
+        environment = dict(os.environ, CCACHE_DEPEND="1")
         make = subprocess.Popen(self._command(f"-j{jobs}", "vmlinux", "bzImage", "modules"),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True,
-                                pass_fds=(lock.fileno(),))   # locked even if we are killed
+                                env=environment, pass_fds=(lock.fileno(),))   # locked even if we are killed
         count = 0
         try:
             for raw in make.stdout:
