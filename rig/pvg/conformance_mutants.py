@@ -66,6 +66,20 @@ def sample(mutants, count):
     return [mutants[index * len(mutants) // count] for index in range(count)]
 
 
+def choose(mutants, word):
+    """Those of MUTANTS that WORD means: all, how many, or names between commas."""
+    if word == "all":
+        return mutants
+    if word.isdigit() and int(word):
+        return sample(mutants, int(word))
+    names = set(word.split(","))
+    chosen = [mutant for mutant in mutants if mutant.name in names]
+    if len(chosen) < len(names):
+        unknown = sorted(names - {mutant.name for mutant in chosen})
+        raise errors.UsageError(f"--mutants takes a number, 'all' or names; no '{unknown[0]}'")
+    return chosen
+
+
 class Hunt:
     """Tries to kill each of a list of mutants."""
 
@@ -122,10 +136,7 @@ def main(args, setup, cases):
     """Entry point of 'conformance --mutants'."""
     mutants = load()
     reasons = expected_survivors(mutants)
-    if args.mutants != "all":
-        if not args.mutants.isdigit() or not int(args.mutants):
-            raise errors.UsageError("--mutants takes a number or 'all'")
-        mutants = sample(mutants, int(args.mutants))
+    mutants = choose(mutants, args.mutants)
     images = conformance_build.Images(conformance_cases.load())
     line = progress.Line(f"{len(mutants)} mutants on {setup.name}", len(mutants))
     started = time.monotonic()

@@ -31,7 +31,7 @@ def configure(parser):
     parser.add_argument("--json", metavar="FILE", help="results as JSON")
     parser.add_argument("--coverage", action="store_true",
                         help="clauses without a case and cases without a clause; then stop")
-    parser.add_argument("--mutants", metavar="N|all", nargs="?", const="all",
+    parser.add_argument("--mutants", metavar="N|all|NAME,...", nargs="?", const="all",
                         help="check that the suite notices a hypervisor that lies")
     parser.add_argument("--contract", action="store_true",
                         help="check that the adapter itself keeps its contract")

@@ -310,3 +310,59 @@ CASE(blk_wrap, "RNG-008 RNG-004 RNG-005", DOMU | BACKEND)
 	want_eq(blk.sring->rsp_prod, 300);
 	blk_close(&blk);
 }
+
+/* A back end that keeps grants takes the same ones again and again. */
+CASE(blk_persistent, "BLK-024", DOMU | BACKEND | ALONE)
+{
+	char *page = page_alloc();
+	unsigned int ref, i;
+
+	blk.persistent = true;
+	OPEN(DISK_RW);
+	ref = grant_alloc(0, page, GTF_permit_access);
+	for (i = 0; i < 20; i++) {
+		memset(page, (int)i, PAGE_SIZE);
+		blk_segment(blk_request(&blk, BLKIF_OP_WRITE, 8 * i), ref, 0, 7);
+		want_eq(blk_wait(&blk), BLKIF_RSP_OKAY);
+		memset(page, 0xff, PAGE_SIZE);
+		blk_segment(blk_request(&blk, BLKIF_OP_READ, 8 * i), ref, 0, 7);
+		want_eq(blk_wait(&blk), BLKIF_RSP_OKAY);
+		want(mem_is(page, (int)i, PAGE_SIZE));
+	}
+	blk_close(&blk);
+	want(until(grant_end(ref), 5000));
+}
+
+/* A ring of two pages has twice the slots. */
+CASE(blk_two_pages, "BLK-025", DOMU | BACKEND | ALONE)
+{
+	char *page = page_alloc();
+	unsigned int ref, i;
+
+	want(store_read("device/vbd/51712/backend", blk.backend,
+			sizeof(blk.backend) - 1) > 0);
+	want(backend_state(blk.backend, XenbusStateInitWait));
+	needs(store_number(blk.backend, "max-ring-page-order") >= 1,
+	      "the back end takes one ring page only");
+	blk.ring_order = 1;
+	OPEN(DISK_RW);
+	want_eq(RING_SIZE(&blk.front), 64);
+	ref = grant_alloc(0, page, GTF_permit_access);
+	for (i = 0; i < 150; i++) {
+		blk_segment(blk_request(&blk, BLKIF_OP_READ, i), ref, 0, 7);
+		want_eq(blk_wait(&blk), BLKIF_RSP_OKAY);
+	}
+}
+
+/* Several queues, where the back end has them. */
+CASE(blk_queues, "BLK-026", DOMU | BACKEND)
+{
+	char *page = page_alloc();
+
+	OPEN(DISK_RW);
+	want(store_number(blk.backend, "multi-queue-max-queues") >= 1 ||
+	     store_number(blk.backend, "multi-queue-max-queues") == -1);
+	/* One queue is what a front end without the key has. */
+	want_eq(blk_page(&blk, BLKIF_OP_READ, 0, page), BLKIF_RSP_OKAY);
+	blk_close(&blk);
+}

@@ -24,6 +24,10 @@ struct blk {
 	struct blkif_front_ring front;
 	uint64_t sectors, next_id;
 	unsigned int info, sector_size;
+	/* Set by a case before blk_open(), which keeps them. */
+	unsigned int ring_order;
+	bool persistent;
+	unsigned int ref2;
 };
 
 static inline long store_number(const char *base, const char *name)
@@ -59,22 +63,34 @@ static inline bool backend_state(const char *backend, long state)
 /* Connect to disk @id; panics on the runtime's own failures only. */
 static inline bool blk_open(struct blk *b, unsigned int id)
 {
+	unsigned int order = b->ring_order;
+	bool persistent = b->persistent;
 	char path[80];
 	int n;
 
 	memset(b, 0, sizeof(*b));
+	b->ring_order = order;
+	b->persistent = persistent;
 	format(b->path, sizeof(b->path), "device/vbd/%u", id);
 	format(path, sizeof(path), "%s/backend", b->path);
 	n = store_read(path, b->backend, sizeof(b->backend) - 1);
 	if (n <= 0 || !backend_state(b->backend, XenbusStateInitWait))
 		return false;
-	b->sring = page_alloc();
+	b->sring = order ? pages_alloc(1U << order) : page_alloc();
 	SHARED_RING_INIT(b->sring);
-	FRONT_RING_INIT(&b->front, b->sring, PAGE_SIZE);
+	FRONT_RING_INIT(&b->front, b->sring, PAGE_SIZE << order);
 	b->ref = grant_alloc(0, b->sring, GTF_permit_access);
 	b->port = (unsigned int)evtchn_alloc(DOMID_SELF, 0);
 	port_mask(b->port);
-	store_put(b->path, "ring-ref", b->ref);
+	if (order) {
+		b->ref2 = grant_alloc(0, (char *)b->sring + PAGE_SIZE, GTF_permit_access);
+		store_put(b->path, "ring-page-order", order);
+		store_put(b->path, "ring-ref0", b->ref);
+		store_put(b->path, "ring-ref1", b->ref2);
+	} else {
+		store_put(b->path, "ring-ref", b->ref);
+	}
+	store_put(b->path, "feature-persistent", persistent);
 	store_put(b->path, "event-channel", b->port);
 	format(path, sizeof(path), "%s/protocol", b->path);
 	store_write(path, "x86_64-abi");

@@ -323,7 +323,7 @@ CASE(mem_exchange_busy, "MEM-027", 0)
 
 	want(hyp_memory_op(XENMEM_exchange, &x) < 0);
 	want_eq(x.nr_exchanged, 0);
-	want_eq(fault_write(page, 7), -1);
+	want_eq(fault_write(page, 8), -1);
 	page_ro(page);
 	want_eq(mmuext(MMUEXT_PIN_L1_TABLE, in, 0), 0);
 	out = virt_pfn(page);

@@ -55,6 +55,9 @@ static bool state_is(long state)
 	return until(number(net.backend, "state") == state, 15000);
 }
 
+/* What a case wants in the store before the front end connects. */
+static void (*net_setup)(void);
+
 static bool net_open(void)
 {
 	memset(&net, 0, sizeof(net));
@@ -75,7 +78,10 @@ static bool net_open(void)
 	port_mask(net.port);
 	put("tx-ring-ref", net.tx_ref);
 	put("rx-ring-ref", net.rx_ref);
-	put("event-channel", net.port);
+	if (net_setup)
+		net_setup();
+	else
+		put("event-channel", net.port);
 	put("request-rx-copy", 1);
 	put("feature-rx-notify", 1);
 	put("state", XenbusStateConnected);
@@ -331,4 +337,117 @@ CASE(net_bad_ring, "NET-021", DOMU | BACKEND | ALONE)
 	/* The back end wrote its error; its domain serves the store as before. */
 	want(number(net.backend, "state") >= XenbusStateInitWait);
 	want_eq(number(VIF, "backend-id"), 0);
+}
+
+/* A missing checksum is filled in or passed on. */
+CASE(net_checksum, "NET-014", DOMU | BACKEND)
+{
+	static const unsigned char ip[] = {
+		0x45, 0, 0, 46, 0, 1, 0, 0, 64, 17, 0, 0, 10, 99, 0, 2, 10, 99, 0, 1,
+		0x12, 0x34, 0x56, 0x78, 0, 26, 0, 0,
+	};
+
+	want(net_open());
+	frame(60);
+	memcpy(net.page + 12, "\x08\0", 2);
+	memcpy(net.page + 14, ip, sizeof(ip));
+	tx_slot(net.page_ref, 0, 60, NETTXF_csum_blank | NETTXF_data_validated);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	net_close();
+}
+
+/* A TCP packet to be cut up by the back end, with its extra slot. */
+CASE(net_segmentation, "NET-015", DOMU | BACKEND)
+{
+	static const unsigned char tcp[] = {
+		0x45, 0, 0x07, 0xc2, 0, 1, 0, 0, 64, 6, 0, 0, 10, 99, 0, 2, 10, 99, 0, 1,
+		0x12, 0x34, 0x56, 0x78, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0x10, 0, 0, 0,
+		0, 0,
+	};
+	struct netif_extra_info *x;
+
+	want(net_open());
+	if (number(net.backend, "feature-gso-tcpv4") != 1) {
+		case_skip("the back end cuts up no packets");
+		return;
+	}
+	frame(2000);
+	memcpy(net.page + 12, "\x08\0", 2);
+	memcpy(net.page + 14, tcp, sizeof(tcp));
+	tx_slot(net.page_ref, 0, 2000, NETTXF_csum_blank | NETTXF_data_validated |
+				       NETTXF_extra_info);
+	x = (void *)RING_GET_REQUEST(&net.tx, net.tx.req_prod_pvt);
+	net.tx.req_prod_pvt++;
+	memset(x, 0, sizeof(*x));
+	x->type = XEN_NETIF_EXTRA_TYPE_GSO;
+	x->u.gso.size = 1000;
+	x->u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+	/* The extra slot's own response carries no status. */
+	want_any(tx_wait(1), NETIF_RSP_OKAY);
+	net_close();
+}
+
+static unsigned int second_port;
+
+static void split(void)
+{
+	second_port = (unsigned int)evtchn_alloc(DOMID_SELF, 0);
+	port_mask(second_port);
+	put("event-channel-tx", net.port);
+	put("event-channel-rx", second_port);
+}
+
+/* Two channels: what is sent is answered on the first. */
+CASE(net_split_events, "NET-017", DOMU | BACKEND | ALONE)
+{
+	want(store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) > 0);
+	want(state_is(XenbusStateInitWait));
+	needs(number(net.backend, "feature-split-event-channels") == 1,
+	      "the back end has one channel only");
+	net_setup = split;
+	want(net_open());
+	port_clear(net.port);
+	frame(60);
+	tx_slot(net.page_ref, 0, 60, 0);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	want(until(port_pending(net.port), 3000));
+}
+
+/* One queue is what a front end without the key has, however many there are. */
+CASE(net_queues, "NET-018", DOMU | BACKEND)
+{
+	want(net_open());
+	want(number(net.backend, "multi-queue-max-queues") >= 1 ||
+	     number(net.backend, "multi-queue-max-queues") == -1);
+	frame(60);
+	tx_slot(net.page_ref, 0, 60, 0);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
+	net_close();
+}
+
+static void multicast(void)
+{
+	put("event-channel", net.port);
+	put("request-multicast-control", 1);
+}
+
+/* An address is put on the list of those wanted. */
+CASE(net_multicast, "NET-022", DOMU | BACKEND | ALONE)
+{
+	struct netif_extra_info *x;
+
+	want(store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) > 0);
+	want(state_is(XenbusStateInitWait));
+	needs(number(net.backend, "feature-multicast-control") == 1,
+	      "the back end filters no multicast");
+	net_setup = multicast;
+	want(net_open());
+	frame(60);
+	tx_slot(net.page_ref, 0, 60, NETTXF_extra_info);
+	x = (void *)RING_GET_REQUEST(&net.tx, net.tx.req_prod_pvt);
+	net.tx.req_prod_pvt++;
+	memset(x, 0, sizeof(*x));
+	x->type = XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
+	memcpy(x->u.mcast.addr, "\x01\0\x5e\0\0\x05", 6);
+	want_eq(tx_wait(1), NETIF_RSP_OKAY);
 }

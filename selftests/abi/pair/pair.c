@@ -343,7 +343,7 @@ CASE(pair_mapper_dies, "GNT-MAP-024", PAIR | DOMU | ALONE)
 			     (GTF_reading | GTF_writing)), 30000));
 		want(grant_end(ref));
 		page_ro(page);
-		want(until(!mmuext(MMUEXT_PIN_L1_TABLE, virt_mfn(page), 0), 5000));
+		want(until(!mmuext(MMUEXT_PIN_L1_TABLE, virt_mfn(page), 0), 20000));
 		want_eq(mmuext(MMUEXT_UNPIN_TABLE, virt_mfn(page), 0), 0);
 	} else {
 		unsigned int h;

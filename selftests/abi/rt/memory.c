@@ -238,6 +238,8 @@ void memory_init(void)
 		panic("cannot map shared_info");
 	for (pfn = 0; pfn < MAX_VCPUS; pfn++)
 		vcpus[pfn].info = &shared_info->vcpu_info[pfn];
+	/* No port speaks before somebody asks it to. */
+	memset(shared_info->evtchn_mask, 0xff, sizeof(shared_info->evtchn_mask));
 }
 
 void *window(unsigned int i)

@@ -87,7 +87,6 @@ CASE(cb_unregister, "TRP-CB-005", 0)
 	want_eq(reg(CALLBACKTYPE_nmi, (unsigned long)rt_entry_nmi, 0), 0);
 }
 
-static unsigned long at_entry, at_entry_sp;
 extern char note_flags[];
 unsigned long note_flags_value;
 
@@ -117,9 +116,6 @@ CASE(cb_syscall, "TRP-CB-007 TRP-CB-010 HCL-008", 0)
 	want_eq(t.f.cs & 3, 3);
 	want(t.f.rflags & 0x400);
 	want_eq(note_flags_value & 0x400, 0);
-	at_entry_sp = (unsigned long)&t;
-	at_entry = at_entry_sp;
-	want(at_entry >= (unsigned long)self()->stack);
 }
 
 /* Events are masked at a system call if its registration asks, else not. */

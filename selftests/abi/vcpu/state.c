@@ -212,6 +212,9 @@ CASE(vcpu_runstate_sum, "VCP-027", 0)
 	for (i = 0; i < 4; i++)
 		want(b.time[i] >= a.time[i]);
 	grown = total(&b) - total(&a);
+	/* Nobody has been in any state for longer than there was time. */
+	for (i = 0; i < 4; i++)
+		want(b.time[i] <= now());
 	want(grown <= passed + passed / 5 && grown + passed / 5 >= passed);
 }
 
