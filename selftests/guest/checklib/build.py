@@ -30,8 +30,14 @@ def make(log_name, *words):
         raise BuildError(f"make {' '.join(words[:3])} failed; see {log}")
 
 
+# Take kernels as they were last built.
+as_built = False
+
+
 def kernel(name):
     """Have the kernel NAME built."""
+    if as_built:
+        return
     done = subprocess.run([str(guest.REPO / "pvguest"), "build", "--kernel", name],
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
     if done.returncode:

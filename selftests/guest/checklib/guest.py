@@ -19,7 +19,7 @@ class Run:
 
     def __init__(self, hv, kernel, command, add=(), vcpus=1, timeout=600, options=()):
         self.words = [str(REPO / "pvguest"), "run", "--hv", hv, "--kernel", kernel,
-                      "--memory", "512", "--vcpus", str(vcpus), "--timeout", str(timeout),
+                      "--no-build", "--memory", "512", "--vcpus", str(vcpus), "--timeout", str(timeout),
                       *options]
         for folder in add:
             self.words += ["--add", str(folder)]
