@@ -76,7 +76,7 @@ class Result:
                 self.rows["boot"] = int(words[1])
             elif words[:1] == ["ticks_per_us"]:
                 self.ticks = int(words[1])
-            elif words[:1] == ["hypercalls"]:
+            elif words[:1] == ["hypercalls"] and words[2] != "total" and words[3] != "0":
                 self.hypercalls[words[1]][words[2]] = int(words[3]) / 1000
 
     def complaint(self):
