@@ -119,6 +119,7 @@ static __always_inline bool pv_table_is_live(const void *table)
 void pvguest_mmu_init(void);
 void pvguest_queue_protect(unsigned long pfn, bool writable);
 pgd_t *pvguest_user_pgd(pgd_t *pgd);
+void pvguest_release_table(unsigned long pfn);
 
 /* pin.c */
 void pvguest_enter_mmap(struct mm_struct *mm);

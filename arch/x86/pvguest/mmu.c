@@ -19,6 +19,7 @@
 
 #include "batch.h"
 #include "internal.h"
+#include "recycle.h"
 
 DEFINE_STATIC_KEY_FALSE(pvguest_have_struct_pages);
 
@@ -179,6 +180,10 @@ static void pv_alloc_table(struct mm_struct *mm, unsigned long pfn)
 
 	if (!pv_table_is_live(mm->pgd))
 		return;
+	/* Recycled: read-only already. */
+	if (static_branch_likely(&pvguest_have_struct_pages) &&
+	    PagePinned(pfn_to_page(pfn)))
+		return;
 	flags = pv_batch_begin();
 	if (static_branch_likely(&pvguest_have_struct_pages))
 		SetPagePinned(pfn_to_page(pfn));
@@ -188,8 +193,11 @@ static void pv_alloc_table(struct mm_struct *mm, unsigned long pfn)
 	local_irq_restore(flags);
 }
 
-/* A table has left its hierarchy: plain memory again. */
-static void pv_release_table(unsigned long pfn)
+/**
+ * pvguest_release_table() - a table has left its hierarchy: plain memory again
+ * @pfn: the table
+ */
+void pvguest_release_table(unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
 	unsigned long flags;
@@ -337,9 +345,9 @@ void __init pvguest_mmu_init(void)
 	mmu->alloc_pte = pv_alloc_table;
 	mmu->alloc_pmd = pv_alloc_table;
 	mmu->alloc_pud = pv_alloc_table;
-	mmu->release_pte = pv_release_table;
-	mmu->release_pmd = pv_release_table;
-	mmu->release_pud = pv_release_table;
+	mmu->release_pte = pvguest_release_pte;
+	mmu->release_pmd = pvguest_release_table;
+	mmu->release_pud = pvguest_release_table;
 
 	mmu->set_pte = pv_set_pte_early;
 	mmu->set_pmd = pv_set_pmd;

@@ -17,6 +17,7 @@
 
 #include "batch.h"
 #include "internal.h"
+#include "recycle.h"
 
 /* Top table in use (physical address), and the one about to be. */
 DEFINE_PER_CPU(unsigned long, pvguest_cr3);
@@ -123,6 +124,8 @@ static void make_live(struct page *page, bool leaf)
 {
 	unsigned long flags;
 
+	if (PagePinned(page))
+		return;		/* recycled */
 	if (IS_ENABLED(CONFIG_SPLIT_PTE_PTLOCKS) && leaf) {
 		spin_lock_nested(table_lock(page), SINGLE_DEPTH_NESTING);
 		SetPagePinned(page);
@@ -135,16 +138,34 @@ static void make_live(struct page *page, bool leaf)
 	local_irq_restore(flags);
 }
 
+/* A recycled table that is full of entries is cheaper to empty as plain memory. */
+static bool is_dense(struct page *page)
+{
+	const u64 *table = page_address(page);
+	unsigned int i, n = 0;
+
+	for (i = next_present(table, 0, PTRS_PER_PTE);
+	     i < PTRS_PER_PTE && n <= PVGUEST_DENSE;
+	     i = next_present(table, i + 1, PTRS_PER_PTE))
+		n++;
+	return n > PVGUEST_DENSE;
+}
+
 static void make_plain(struct page *page, bool leaf)
 {
 	unsigned long flags = pv_batch_begin();
 
-	pvguest_queue_protect(page_to_pfn(page), true);
+	if (!PagePrivate(page))
+		pvguest_queue_protect(page_to_pfn(page), true);
+	else if (leaf && is_dense(page))
+		pvguest_queue_unrecycle(page);
 	local_irq_restore(flags);
 }
 
 static void clear_live(struct page *page, bool leaf)
 {
+	if (leaf && PagePrivate(page))
+		return;		/* still recycled */
 	ClearPagePinned(page);
 }
 

@@ -13,6 +13,7 @@
 
 #include "batch.h"
 #include "internal.h"
+#include "recycle.h"
 
 static void pv_flush_tlb(void)
 {
@@ -67,7 +68,7 @@ void __init pvguest_tlb_init(void)
 	pv_ops.mmu.flush_tlb_one_user = pv_flush_tlb_one_user;
 	pv_ops.mmu.flush_tlb_multi = pv_flush_tlb_multi;
 	/* Remote flushes do not interrupt, so tables must outlive their walkers. */
-	pv_ops.mmu.tlb_remove_table = tlb_remove_table;
+	pv_ops.mmu.tlb_remove_table = pvguest_tlb_remove_table;
 
 	/*
 	 * Each single-page flush is a hypercall; from the third page on, one
