@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Common to the tests of the rig: where it stands, and how to call it as a person would."""
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,18 @@ def run(hv, *words, **options):
     """Run 'pvguest run' on HV with our kernel; WORDS may hold more options before '--'."""
     kernel = [] if hv == "none" else ["--kernel", KERNEL]
     return call("run", "--hv", hv, *kernel, *WORDS, *words, **options)
+
+
+def gone(pid, patience):
+    """Whether process PID, not a child of ours, ends within PATIENCE seconds."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], patience)[0])
+    finally:
+        os.close(handle)
 
 
 class FolderCase(unittest.TestCase):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests of 'pvguest run': what comes back from a guest, and how each bad end shows."""
 import re
+import signal
 import subprocess
 import unittest
 
@@ -208,6 +209,29 @@ class BadEnds(rigtest.FolderCase):
         result = run("none", "--log", self.folder / "none" / "log", "--", "true")
         self.assertEqual(result.returncode, 125)
         self.assertEqual(len(result.stderr.decode().splitlines()), 1, result.stderr.decode())
+
+
+class Killed(rigtest.FolderCase):
+    """Nothing is left behind by a run that is ended from outside."""
+
+    def emulators(self, of):
+        """Process numbers of the children of process OF that are emulators."""
+        shown = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(of)], text=True,
+                               stdout=subprocess.PIPE, check=False).stdout
+        return [int(line.split()[0]) for line in shown.splitlines() if "qemu" in line]
+
+    def test_emulator_goes_with_the_rig(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number):
+                log = self.folder / f"log{number}"
+                with subprocess.Popen([str(rigtest.PVGUEST), "run", "--hv", "none", "--log",
+                                       str(log), "--", "sh", "-c", "echo up; sleep 1000"],
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as rig:
+                    self.assertEqual(rig.stdout.readline(), b"up\n")
+                    child, = self.emulators(rig.pid)
+                    rig.send_signal(number)
+                    rig.wait(30)
+                self.assertTrue(rigtest.gone(child, 30), "the emulator lives on")
 
 
 class Trace(rigtest.FolderCase):

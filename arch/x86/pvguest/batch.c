@@ -57,12 +57,10 @@ static __cold void __noreturn pv_batch_failed(const struct pv_queue *q,
 		/* Unknown inside a multicall: name the first. */
 		i = first - q->mmu + (done < mc->args[1] ? done : 0);
 		caller = q->mmu_caller[i];
-		pr_emerg("pvguest: page-table update %u of %lu: ptr=%#llx val=%#llx, now %#lx\n",
-			 done + 1, (unsigned long)mc->args[1], q->mmu[i].ptr,
-			 q->mmu[i].val,
-			 *(unsigned long *)__va((pv_mfn_to_pfn(q->mmu[i].ptr >> PAGE_SHIFT)
-						 << PAGE_SHIFT) |
-						(q->mmu[i].ptr & ~PAGE_MASK & ~7UL)));
+		pr_emerg("pvguest: page-table update %u of %lu: ptr=%#llx val=%#llx\n",
+			 done + 1, (unsigned long)mc->args[1],
+			 (unsigned long long)q->mmu[i].ptr,
+			 (unsigned long long)q->mmu[i].val);
 	} else if (mc->op == __HYPERVISOR_mmuext_op) {
 		const struct mmuext_op *op = (void *)mc->args[0];
 

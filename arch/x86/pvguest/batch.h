@@ -44,12 +44,13 @@ void pv_batch_flush(void);
 /**
  * pv_batch_end() - close a section, issuing what is queued unless @kind is lazy
  * @flags: what pv_batch_begin() returned
- * @kind: lazy mode in which the requests may wait
+ * @kind: lazy mode in which the requests may wait, PV_LAZY_NONE for none
  */
 static __always_inline void pv_batch_end(unsigned long flags,
 					 enum pv_lazy kind)
 {
-	if (__this_cpu_read(pvguest_lazy) != kind || !in_task())
+	if (kind == PV_LAZY_NONE || __this_cpu_read(pvguest_lazy) != kind ||
+	    !in_task())
 		pv_batch_flush();
 	local_irq_restore(flags);
 }
