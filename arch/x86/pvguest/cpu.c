@@ -106,6 +106,12 @@ static bool pv_user_gs_is(u64 base)
 	return this_cpu_read(pv_user_gs_read) == base;
 }
 
+/** pvguest_user_gs_loaded() - a selector was loaded, which sets the base too */
+void pvguest_user_gs_loaded(void)
+{
+	this_cpu_write(pv_user_gs_known, false);
+}
+
 /*
  * Registers that hypercalls stand in for.  Returns true if @msr is one; *@err
  * says how it went.

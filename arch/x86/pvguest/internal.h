@@ -34,6 +34,16 @@ static inline bool pvguest_is_initial_domain(void)
 void pvguest_start(struct start_info *si);
 void pvguest_boot_cpu_ready(void);
 
+/* Of Linux, declared in no header of its own, or only for its own port. */
+extern pud_t level3_kernel_pgt[PTRS_PER_PUD];
+extern pmd_t level2_kernel_pgt[PTRS_PER_PMD];
+extern pmd_t level2_fixmap_pgt[PTRS_PER_PMD];
+extern pte_t level1_fixmap_pgt[PTRS_PER_PTE * FIXMAP_PMD_NUM];
+void early_xen_iret_patch(void);
+void noist_exc_debug(struct pt_regs *regs);
+void noist_exc_machine_check(struct pt_regs *regs);
+void xen_pv_evtchn_do_upcall(struct pt_regs *regs);
+
 /* entry.S */
 DECLARE_PER_CPU_ALIGNED(struct vcpu_info, pvguest_vcpu_info);
 extern struct trap_info pvguest_trap_table[];
@@ -124,6 +134,7 @@ void pvguest_release_table(unsigned long pfn);
 /* pin.c */
 void pvguest_enter_mmap(struct mm_struct *mm);
 void pvguest_exit_mmap(struct mm_struct *mm);
+void pvguest_user_gs_loaded(void);
 void pvguest_unpin_pgd(pgd_t *pgd);
 DECLARE_PER_CPU(unsigned long, pvguest_cr3);
 void pvguest_write_cr3(unsigned long cr3);
@@ -164,6 +175,7 @@ void pvguest_timer_cpu_down(unsigned int cpu);
 u64 pvguest_clock_read(void);
 void pvguest_vtime_cpu_up(unsigned int cpu);
 void pvguest_vtime_init(void);
+bool pvguest_vcpu_is_preempted(long cpu);
 
 /* smp.c */
 #ifdef CONFIG_SMP
@@ -171,7 +183,12 @@ void pvguest_smp_init(void);
 #else
 static inline void pvguest_smp_init(void) { }
 #endif
+/* head.S */
 void pvguest_ap_entry(void);
+void pvguest_ap_again(void *stack);
+
+/* smp.c */
+void pvguest_ap_start(void);
 
 /* ipi.c */
 unsigned int pvguest_count_vcpus(void);

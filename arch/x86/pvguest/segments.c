@@ -168,6 +168,7 @@ static void pv_load_gs_index(unsigned int selector)
 {
 	if (hyp_set_segment_base(SEGBASE_GS_USER_SEL, selector))
 		WARN_ONCE(1, "pvguest: user %%gs selector %#x refused\n", selector);
+	pvguest_user_gs_loaded();
 	pv_count_call(__HYPERVISOR_set_segment_base);
 }
 
