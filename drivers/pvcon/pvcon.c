@@ -29,7 +29,7 @@ struct pvcon {
 	struct xencons_interface *ring;
 	unsigned int port;
 	bool broken;
-	spinlock_t lock;
+	spinlock_t lock;	/* output half */
 };
 
 static struct pvcon pvcon0;
@@ -65,6 +65,7 @@ static ssize_t pvcon_ring_put(u32 vtermno, const u8 *buf, size_t len)
 	}
 	while (sent < len && prod - cons < sizeof(ring->out))
 		ring->out[MASK_XENCONS_IDX(prod++, ring->out)] = buf[sent++];
+	/* The text before the index that says it is there. */
 	virt_wmb();
 	WRITE_ONCE(ring->out_prod, prod);
 out:
@@ -85,6 +86,7 @@ static ssize_t pvcon_ring_get(u32 vtermno, u8 *buf, size_t len)
 		return 0;
 	cons = ring->in_cons;
 	prod = READ_ONCE(ring->in_prod);
+	/* The index before the bytes that it covers. */
 	virt_rmb();
 	if (prod - cons > sizeof(ring->in)) {
 		pvcon_break(con, "in_prod", prod, cons);

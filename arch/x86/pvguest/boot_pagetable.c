@@ -17,11 +17,6 @@
 #include "batch.h"
 #include "internal.h"
 
-extern pud_t level3_kernel_pgt[PTRS_PER_PUD];
-extern pmd_t level2_kernel_pgt[PTRS_PER_PMD];
-extern pmd_t level2_fixmap_pgt[PTRS_PER_PMD];
-extern pte_t level1_fixmap_pgt[PTRS_PER_PTE * FIXMAP_PMD_NUM];
-
 /* Upper levels of the direct map, for what the builder mapped. */
 static u64 direct_l3[PTRS_PER_PUD] __page_aligned_bss;
 static u64 direct_l2[PTRS_PER_PMD] __page_aligned_bss;

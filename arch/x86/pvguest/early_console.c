@@ -4,6 +4,7 @@
  * console, and for an ordinary guest also the ring that its console reads.
  */
 #include <linux/console.h>
+#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -26,6 +27,7 @@ static void ring_write(const char *s, unsigned int len)
 	prod = READ_ONCE(intf->out_prod);
 	while (len) {
 		cons = READ_ONCE(intf->out_cons);
+		/* The slot was read by the other end before we fill it again. */
 		virt_mb();
 		/* Full, or nonsense written by the other end: give up. */
 		if (prod - cons >= sizeof(intf->out))
@@ -34,6 +36,7 @@ static void ring_write(const char *s, unsigned int len)
 		prod++;
 		len--;
 	}
+	/* The text before the index that says it is there. */
 	virt_wmb();
 	WRITE_ONCE(intf->out_prod, prod);
 	pvguest_notify_port(ring.port);
@@ -51,6 +54,7 @@ void pvguest_console_write(const char *s, unsigned int len)
 {
 	hyp_console_io(CONSOLEIO_write, len, (char *)s);
 }
+EXPORT_SYMBOL_GPL(pvguest_console_write);
 
 /**
  * pvguest_console_read() - read what was typed on the emergency console
@@ -65,6 +69,7 @@ int pvguest_console_read(char *buf, unsigned int len)
 
 	return max(ret, 0);
 }
+EXPORT_SYMBOL_GPL(pvguest_console_read);
 
 static void early_write(struct console *con, const char *s, unsigned int len)
 {

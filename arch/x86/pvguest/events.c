@@ -80,6 +80,7 @@ static void pv_upcall(struct pt_regs *regs)
 	do {
 		/* Before the scan, so that what comes later is seen again. */
 		WRITE_ONCE(info->evtchn_upcall_pending, 0);
+		/* Pairs with the hypervisor setting it after the port's bit. */
 		virt_mb();
 		pvguest_evtchn->handle(smp_processor_id());
 	} while (READ_ONCE(info->evtchn_upcall_pending));
@@ -87,8 +88,6 @@ static void pv_upcall(struct pt_regs *regs)
 }
 
 /* Called by the generic entry code for the event callback. */
-void xen_pv_evtchn_do_upcall(struct pt_regs *regs);
-
 __visible noinstr void xen_pv_evtchn_do_upcall(struct pt_regs *regs)
 {
 	irqentry_state_t state = irqentry_enter(regs);

@@ -35,10 +35,6 @@ void pvguest_start(struct start_info *si);
 void pvguest_boot_cpu_ready(void);
 
 /* Of Linux, declared in no header of its own, or only for its own port. */
-extern pud_t level3_kernel_pgt[PTRS_PER_PUD];
-extern pmd_t level2_kernel_pgt[PTRS_PER_PMD];
-extern pmd_t level2_fixmap_pgt[PTRS_PER_PMD];
-extern pte_t level1_fixmap_pgt[PTRS_PER_PTE * FIXMAP_PMD_NUM];
 void early_xen_iret_patch(void);
 void noist_exc_debug(struct pt_regs *regs);
 void noist_exc_machine_check(struct pt_regs *regs);

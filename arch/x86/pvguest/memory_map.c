@@ -16,7 +16,7 @@
 #define PV_MIN_PAGES	((48UL << 20) >> PAGE_SHIFT)
 
 /* Page-table pages that map the list end at 512 GiB. */
-#define PV_MAX_PAGES	(1UL << 27)
+#define PV_MAX_PAGES	BIT(27)
 
 /**
  * pvguest_memory_map() - fill the e820 table

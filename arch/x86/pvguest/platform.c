@@ -69,8 +69,6 @@ struct pvguest_ring_page pvguest_console_ring(void)
 			 si ? si->console.domU.evtchn : 0);
 }
 EXPORT_SYMBOL_GPL(pvguest_console_ring);
-EXPORT_SYMBOL_GPL(pvguest_console_write);
-EXPORT_SYMBOL_GPL(pvguest_console_read);
 
 /** pvguest_page_frame() - frame number of @page to put into a grant or ring */
 unsigned long pvguest_page_frame(const struct page *page)

@@ -26,10 +26,6 @@
 /* vCPUs whose initial state the hypervisor has: that can be given only once. */
 static cpumask_t initialised;
 
-/* head.S calls the one, and has the other. */
-void pvguest_ap_start(void);
-void pvguest_ap_again(void *stack);
-
 /* First C code of a secondary vCPU; also where a stopped one comes back. */
 __visible void pvguest_ap_start(void)
 {
@@ -49,6 +45,7 @@ __visible void pvguest_ap_start(void)
 
 	notify_cpu_starting(cpu);
 	set_cpu_online(cpu, true);
+	/* Online before anybody counts on our interrupts. */
 	smp_mb();
 
 	pvguest_timer_cpu_up(cpu);

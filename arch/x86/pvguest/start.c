@@ -26,8 +26,6 @@ bool pvguest_vcpu_ready __ro_after_init;
  */
 static u8 shared_info_window[PAGE_SIZE] __page_aligned_bss;
 
-extern void early_xen_iret_patch(void);
-
 /* Fails before anything else has been set up, so that it can be reported. */
 static void __init check_hypervisor(void)
 {

@@ -13,6 +13,7 @@ static ssize_t type_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "xen\n");
 }
+
 static struct kobj_attribute type_attr = __ATTR_RO(type);
 
 static ssize_t guest_type_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -20,6 +21,7 @@ static ssize_t guest_type_show(struct kobject *kobj, struct kobj_attribute *attr
 {
 	return sysfs_emit(buf, "PV\n");
 }
+
 static struct kobj_attribute guest_type_attr = __ATTR_RO(guest_type);
 
 static ssize_t uuid_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -31,6 +33,7 @@ static ssize_t uuid_show(struct kobject *kobj, struct kobj_attribute *attr,
 		return -EIO;
 	return sysfs_emit(buf, "%pU\n", &handle);
 }
+
 static struct kobj_attribute uuid_attr = __ATTR_RO(uuid);
 
 static ssize_t major_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -38,6 +41,7 @@ static ssize_t major_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "%ld\n", hyp_xen_version(XENVER_version, NULL) >> 16);
 }
+
 static struct kobj_attribute major_attr = __ATTR_RO(major);
 
 static ssize_t minor_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -45,6 +49,7 @@ static ssize_t minor_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "%ld\n", hyp_xen_version(XENVER_version, NULL) & 0xffff);
 }
+
 static struct kobj_attribute minor_attr = __ATTR_RO(minor);
 
 static ssize_t extra_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -57,6 +62,7 @@ static ssize_t extra_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%.*s\n", (int)sizeof(extra.extraversion),
 			  extra.extraversion);
 }
+
 static struct kobj_attribute extra_attr = __ATTR_RO(extra);
 
 static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -68,6 +74,7 @@ static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
 		return -EIO;
 	return sysfs_emit(buf, "%08x\n", info.submap);
 }
+
 static struct kobj_attribute features_attr = __ATTR_RO(features);
 
 static struct attribute *top_attrs[] = {

@@ -26,7 +26,7 @@ static DEFINE_PER_CPU(struct clock_event_device, pv_timer);
 
 /* Shortest programmable delay and the longest the ABI takes, in ns. */
 #define PV_TIMER_MIN_NS		1000
-#define PV_TIMER_MAX_NS		(1ULL << 50)
+#define PV_TIMER_MAX_NS		BIT_ULL(50)
 
 /* Same layout as Linux's; pinned by hypercall-abi/layout. */
 static __always_inline struct pvclock_vcpu_time_info *time_info(void)
@@ -157,10 +157,12 @@ static void pv_get_wallclock(struct timespec64 *now)
 	/* Like pvclock_read_wallclock(), with the upper half of the seconds. */
 	do {
 		version = READ_ONCE(s->wc.version) & ~1;
+		/* The version before and after what it covers. */
 		virt_rmb();
 		wall.sec = READ_ONCE(s->wc.sec);
 		wall.nsec = READ_ONCE(s->wc.nsec);
 		sec_hi = READ_ONCE(s->wc_sec_hi);
+		/* See above. */
 		virt_rmb();
 	} while (version != READ_ONCE(s->wc.version));
 

@@ -15,10 +15,6 @@
 
 static bool traps_ready __ro_after_init;
 
-/* The C halves of these exist only for entries with a stack of their own. */
-void noist_exc_debug(struct pt_regs *regs);
-void noist_exc_machine_check(struct pt_regs *regs);
-
 DEFINE_IDTENTRY_RAW(xenpv_exc_nmi)
 {
 	exc_nmi(regs);

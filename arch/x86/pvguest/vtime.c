@@ -25,16 +25,16 @@ static u64 pv_steal_clock_read(int cpu)
 	/* The area is rewritten when the state changes; entry time tells. */
 	do {
 		entry = READ_ONCE(r->state_entry_time);
+		/* The entry time before and after what it covers. */
 		virt_rmb();
 		waiting = READ_ONCE(r->time[RUNSTATE_runnable]) +
 			  READ_ONCE(r->time[RUNSTATE_offline]);
+		/* See above. */
 		virt_rmb();
 	} while (entry != READ_ONCE(r->state_entry_time) ||
 		 (entry & XEN_RUNSTATE_UPDATE));
 	return waiting;
 }
-
-bool pvguest_vcpu_is_preempted(long cpu);
 
 __visible bool pvguest_vcpu_is_preempted(long cpu)
 {

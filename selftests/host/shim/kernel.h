@@ -91,6 +91,7 @@ static inline bool test_and_clear_ti_thread_flag(struct thread_info *ti, int bit
 typedef struct { u64 pte; } pte_t;
 typedef struct { u64 pgd; } pgd_t;
 struct page;
+struct pt_regs;
 struct mm_struct;
 #define virt_to_page(va)	((struct page *)(va))
 #define PagePinned(page)	((page) != NULL)
