@@ -234,8 +234,7 @@ class Machine:
             "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"]
         part = target.with_name("." + target.name)
         with open(log_path, "wb") as log:
-            process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=log,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
+            process = qemu.start(words, log)
             try:
                 self._wait_ready(process, log_path, line)
                 control = qemu.Control(folder / "qmp")

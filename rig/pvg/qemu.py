@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The emulator: its command line, its end, and its control socket."""
+import ctypes
 import json
 import os
 import signal
@@ -10,6 +11,9 @@ import time
 from pvg import errors, packages
 
 PROGRAM = "qemu-system-x86_64"
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1   # prctl(2)
 
 # SMAP off: QEMU 7.2's IRET to ring 3 faults on user stacks with it on.
 CPU = "max,-smap"
@@ -41,6 +45,18 @@ def disk_format(path):
     """'qcow2' or 'raw', from the file's first bytes."""
     with open(path, "rb") as file:
         return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+
+
+def _die_with_parent():
+    """Asked for between fork and exec: no emulator outlives a rig that was killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start(words, output):
+    """Start the emulator with a pipe as its input; OUTPUT is as for subprocess.Popen."""
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output,
+                            stderr=subprocess.STDOUT, start_new_session=True,
+                            preexec_fn=_die_with_parent)
 
 
 def stop(process, grace=5):

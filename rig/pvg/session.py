@@ -68,9 +68,7 @@ class Session:
 
     def run(self):
         """Returns the command's exit status, or raises PvgError."""
-        process = subprocess.Popen(self.boot.command, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   start_new_session=True)
+        process = qemu.start(self.boot.command, subprocess.PIPE)
         try:
             with contextlib.ExitStack() as stack:
                 stack.callback(self._selector.close)

@@ -224,9 +224,10 @@ class Killed(rigtest.FolderCase):
         for number in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(number):
                 log = self.folder / f"log{number}"
-                with subprocess.Popen([str(rigtest.PVGUEST), "run", "--hv", "none", "--log",
-                                       str(log), "--", "sh", "-c", "echo up; sleep 1000"],
-                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as rig:
+                words = ["run", "--hv", "none", *rigtest.WORDS, "--log", str(log), "--",
+                         "sh", "-c", "echo up; sleep 1000"]
+                with subprocess.Popen([str(rigtest.PVGUEST), *words], stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL) as rig:
                     self.assertEqual(rig.stdout.readline(), b"up\n")
                     child, = self.emulators(rig.pid)
                     rig.send_signal(number)
