@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Counts instructions per operation: reads the time-stamp counter around many
- * rounds of each and prints the median of several batches, one line a row.
+ * rounds of each and prints the median of several batches, each in a fresh process, one line a row.
  *
  * The emulator must run with -icount shift=0, where the counter advances by one
  * an instruction, user, kernel and hypervisor alike.  Lines on standard output:
@@ -29,7 +29,7 @@
 
 #define PAGE 4096UL
 #define MEBIBYTE (1024UL * 1024)
-#define BATCHES 7
+#define BATCHES 11
 #define COUNTERS "/sys/kernel/debug/pvguest/hypercalls"
 #define KINDS 64
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -65,6 +65,7 @@ static void fail(const char *what)
  * @rounds: operations in a batch
  * @prepare: called before the batches, may be NULL
  * @run: does so many operations
+ * @between: called between two batches, may be NULL
  * @finish: called after the batches, may be NULL
  */
 struct op {
@@ -72,6 +73,7 @@ struct op {
 	unsigned long rounds;
 	void (*prepare)(void);
 	void (*run)(unsigned long rounds);
+	void (*between)(void);
 	void (*finish)(void);
 };
 
@@ -287,6 +289,12 @@ static void unmap_area(void)
 	munmap(area, 4 * MEBIBYTE);
 }
 
+static void unmap_file(void)
+{
+	unmap_area();
+	close_file();
+}
+
 static void fault_anonymous(unsigned long rounds)
 {
 	area = mmap(NULL, 4 * MEBIBYTE, PROT_READ | PROT_WRITE,
@@ -312,6 +320,7 @@ static void prepare_protection(void)
 	struct sigaction action = { .sa_handler = count_fault };
 
 	sigaction(SIGSEGV, &action, NULL);
+	make_file();
 	area = mmap(NULL, 4 * MEBIBYTE, PROT_READ, MAP_SHARED, file, 0);
 	if (area == MAP_FAILED)
 		fail("mmap");
@@ -343,20 +352,24 @@ static void protect_there_and_back(unsigned long rounds)
 }
 
 static const struct op ops[] = {
-	{ "null_call", 2000, NULL, null_call, NULL },
-	{ "open_close", 500, NULL, open_close, NULL },
-	{ "signal", 500, prepare_signal, deliver_signal, NULL },
-	{ "fork_exit", 20, NULL, fork_exit, NULL },
-	{ "fork_exec", 15, NULL, fork_exec, NULL },
-	{ "shell", 10, NULL, fork_shell, NULL },
-	{ "switch_2p_0k", 400, start_two, switch_context, stop_ring },
-	{ "switch_16p_64k", 400, start_sixteen, switch_context, stop_ring },
-	{ "mmap", 10, make_file, map_touch_unmap, NULL },
-	{ "fault_shared", 1024, NULL, fault_shared, unmap_area },
-	{ "fault_anonymous", 256, NULL, fault_anonymous, unmap_area },
-	{ "fault_to_handler", 300, prepare_protection, fault_to_handler,
+	{ "null_call", 2000, NULL, null_call },
+	{ "open_close", 500, NULL, open_close },
+	{ "signal", 500, prepare_signal, deliver_signal },
+	{ "fork_exit", 20, NULL, fork_exit },
+	{ "fork_exec", 15, NULL, fork_exec },
+	{ "shell", 10, NULL, fork_shell },
+	{ "switch_2p_0k", 400, start_two, switch_context, NULL, stop_ring },
+	{ "switch_16p_64k", 400, start_sixteen, switch_context, NULL,
+	  stop_ring },
+	{ "mmap", 10, make_file, map_touch_unmap, NULL, close_file },
+	{ "fault_shared", 1024, make_file, fault_shared, unmap_area,
+	  unmap_file },
+	{ "fault_anonymous", 256, NULL, fault_anonymous, unmap_area,
 	  unmap_area },
-	{ "mprotect", 10, prepare_mprotect, protect_there_and_back, close_file },
+	{ "fault_to_handler", 300, prepare_protection, fault_to_handler, NULL,
+	  unmap_file },
+	{ "mprotect", 10, prepare_mprotect, protect_there_and_back, NULL,
+	  unmap_area },
 };
 
 /* The hypercall counters that our own kernel keeps: "name value" lines. */
@@ -383,32 +396,71 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* Prepare, warm up, and run one batch; its ticks. */
+static unsigned long run_batch(const struct op *op)
+{
+	unsigned long spent;
+
+	if (op->prepare)
+		op->prepare();
+	op->run(op->rounds);
+	if (op->between)
+		op->between();
+	spent = ticks();
+	op->run(op->rounds);
+	spent = ticks() - spent;
+	if (op->finish)
+		op->finish();
+	return spent;
+}
+
+/*
+ * A batch in a program of its own: where its memory lies is drawn by lot, and
+ * decides how many page tables a fork copies.
+ */
+static unsigned long fresh_batch(const struct op *op)
+{
+	unsigned long spent;
+	int result[2];
+	pid_t pid;
+
+	if (pipe(result))
+		fail("pipe");
+	pid = fork();
+	if (!pid) {
+		dup2(result[1], 3);
+		execl(program, program, "--batch", op->name, NULL);
+		_exit(1);
+	}
+	close(result[1]);
+	if (read(result[0], &spent, sizeof(spent)) != sizeof(spent))
+		fail(op->name);
+	close(result[0]);
+	wait_for(pid);
+	return spent;
+}
+
 static void measure(const struct op *op)
 {
 	unsigned long before[KINDS], after[KINDS];
 	unsigned long batch[BATCHES];
 	int kinds;
 
+	for (int i = 0; i < BATCHES; i++)
+		batch[i] = fresh_batch(op);
+	qsort(batch, BATCHES, sizeof(batch[0]), compare);
+	printf("op %s %lu\n", op->name, batch[BATCHES / 2] / op->rounds);
+
 	if (op->prepare)
 		op->prepare();
-	/* Once to warm up, once under the counters, then on time. */
 	op->run(op->rounds);
-	if (op->finish == unmap_area && op->run != fault_to_handler)
-		unmap_area();
+	if (op->between)
+		op->between();
 	kinds = read_counters(before);
 	op->run(op->rounds);
 	kinds = kinds ? read_counters(after) : 0;
-	for (int i = 0; i < BATCHES; i++) {
-		if (op->finish == unmap_area && op->run != fault_to_handler)
-			unmap_area();
-		batch[i] = ticks();
-		op->run(op->rounds);
-		batch[i] = ticks() - batch[i];
-	}
 	if (op->finish)
 		op->finish();
-	qsort(batch, BATCHES, sizeof(batch[0]), compare);
-	printf("op %s %lu\n", op->name, batch[BATCHES / 2] / op->rounds);
 	for (int i = 0; i < kinds; i++)
 		if (after[i] != before[i])
 			printf("hypercalls %s %s %lu\n", op->name,
@@ -434,9 +486,19 @@ static unsigned long ticks_per_us(void)
 	return (ticks() - first) * 1000 / elapsed;
 }
 
+/* The row called @name, or NULL. */
+static const struct op *find(const char *name)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++)
+		if (!strcmp(name, ops[i].name))
+			return &ops[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long boot = ticks();
+	unsigned long spent;
 	ssize_t length;
 
 	if (argc > 1 && !strcmp(argv[1], "--nothing"))
@@ -444,6 +506,11 @@ int main(int argc, char **argv)
 	length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	if (length < 0)
 		fail("/proc/self/exe");
+	program[length] = '\0';
+	if (argc > 2 && !strcmp(argv[1], "--batch") && find(argv[2])) {
+		spent = run_batch(find(argv[2]));
+		return write(3, &spent, sizeof(spent)) != sizeof(spent);
+	}
 	if (access(COUNTERS, F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	printf("boot %lu\nticks_per_us %lu\n", boot, ticks_per_us());
