@@ -28,7 +28,7 @@ char *__init pvguest_memory_map(void)
 	unsigned long nr = pvguest_start_info->nr_pages;
 
 	if (nr < PV_MIN_PAGES)
-		pvguest_die("too little memory: at least 48 MiB are needed", -(long)nr);
+		pvguest_die("too little memory: at least 48 MiB are needed", nr);
 	if (nr > PV_MAX_PAGES) {
 		pvguest_say("more than 512 GiB of memory: the rest is not used\n");
 		nr = PV_MAX_PAGES;

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Counts what the port takes, and what Linux's own port to the same interface takes."""
+import re
+
+from pvg import errors, paths
+
+# Parts of mainline's port that serve other kinds of guests, left out to compare like with like.
+NOT_PV_GUEST = {"efi.c", "enlighten_hvm.c", "enlighten_pvh.c", "mmu_hvm.c", "platform-pci-unplug.c",
+                "smp_hvm.c", "suspend_hvm.c", "vga.c", "grant-table.c", "pmu.c"}
+MAINLINE_FRONT_ENDS = ["drivers/block/xen-blkfront.c", "drivers/net/xen-netfront.c",
+                       "drivers/tty/hvc/hvc_xen.c"]
+SOURCE = re.compile(r"\.[chS]$")
+
+
+def lines(path):
+    """Number of lines of the file PATH."""
+    with open(path, "rb") as file:
+        return sum(1 for _ in file)
+
+
+def folder(path, leave_out=()):
+    """Lines and files of C and assembly below PATH."""
+    found = [entry for entry in sorted(path.rglob("*")) if SOURCE.search(entry.name)
+             and entry.is_file() and entry.name not in leave_out]
+    return {"lines": sum(lines(entry) for entry in found), "files": len(found),
+            "largest": max((lines(entry) for entry in found), default=0)}
+
+
+def patches(path):
+    """Lines of Linux's own files that the patch series in PATH adds and removes."""
+    added = removed = 0
+    touched = set()
+    series = path / "series"
+    if not series.exists():
+        raise errors.UsageError(f"{paths.shown(series)} is missing")
+    for name in series.read_text().split():
+        for line in (path / name).read_text().splitlines():
+            if line.startswith("+++ "):
+                touched.add(line[4:])
+            elif line.startswith("+"):
+                added += 1
+            elif line.startswith("-") and not line.startswith("---"):
+                removed += 1
+    return {"added": added, "removed": removed, "files": len(touched)}
+
+
+def ours(release):
+    """What our port takes, by part."""
+    parts = {"processor, memory, events, time": folder(paths.REPO / "arch/x86/pvguest")}
+    for driver in sorted((paths.REPO / "drivers").iterdir()):
+        if driver.is_dir():
+            parts[f"drivers/{driver.name}"] = folder(driver)
+    parts["ABI wrappers"] = folder(paths.REPO / "hypercall-abi/include")
+    return {"parts": parts, "patches": patches(paths.REPO / "linux" / release / "patches")}
+
+
+def mainline(tree):
+    """The same for Linux's own port in the source TREE, guest parts only."""
+    front = [tree / name for name in MAINLINE_FRONT_ENDS]
+    return {"parts": {
+        "processor, memory, events, time": folder(tree / "arch/x86/xen", NOT_PV_GUEST),
+        "front ends": {"lines": sum(map(lines, front)), "files": len(front),
+                       "largest": max(map(lines, front))},
+    }}
