@@ -264,6 +264,7 @@ class Campaign:
                 panicked = rest
             elif word == "done":
                 done = True
+                break
             elif name in waiting:
                 taken = time.monotonic() - started
                 if word == "ok" and reason.isdigit():
@@ -272,6 +273,9 @@ class Campaign:
                 self._settle(Result(waiting.pop(name), outcome,
                                     "" if word == "ok" else reason, taken, shown))
                 current = None
+                if word == "fail":
+                    # A failed case ends its boot; do not wait for more.
+                    break
                 if self._stopped.is_set():
                     boot.stop()
                     return None

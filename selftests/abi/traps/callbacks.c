@@ -292,11 +292,11 @@ CASE(iret_bad_frame, "TRP-IRET-008 TRP-CB-013", 0)
 	struct frame f = here((unsigned long)landing, sp);
 	struct trap t;
 
-	f.cs = 0x1b;
+	f.cs = 0x18;
 	t = trap_of(resume, &f);
 	want_any(t.vec, RT_VEC_FAILSAFE, TRAP_GP);
 	f = here((unsigned long)landing, sp);
-	f.ss = 0x1b;
+	f.ss = 0x18;
 	t = trap_of(resume, &f);
 	want_any(t.vec, RT_VEC_FAILSAFE, TRAP_GP, TRAP_SS);
 	f = here(BAD_VA, sp);
