@@ -288,7 +288,9 @@ class Campaign:
             if dying and not panicked and adapter.ENDED.get(status) == dying and "DIES" in current.flags:
                 self._settle(Result(current, "pass", "", taken, shown))
             else:
-                result = "error" if status == adapter.TROUBLE else "fail"
+                # An ending that no guest can cause says nothing about the hypervisor.
+                known = status in adapter.ENDED and status != adapter.TROUBLE
+                result = "fail" if known or boot.hung else "error"
                 self._settle(Result(current, result, panicked or f"{ended}: {tail(log)}",
                                     taken, shown))
         elif not done and len(waiting) == len(job.cases):

@@ -12,6 +12,8 @@ from pvg import (conformance_build, conformance_cases, conformance_report, confo
 HELP = "check a hypervisor against the ABI, clause by clause"
 
 ADAPTERS = paths.RIG / "adapters"
+# Results of whole runs, one file for each way to run: what 'pvguest report' shows.
+RESULTS = paths.BUILD / "conformance" / "results"
 EXIT_FAILED = 1
 
 
@@ -101,8 +103,9 @@ def run(args, cases):
             sys.stderr.buffer.write(data)
             sys.stderr.buffer.flush()
     started = time.monotonic()
+    label = f"{setup.name}-own" if args.xen else setup.name
     campaign = conformance_run.Campaign(
-        setup, images, paths.LOGS / f"conformance-{setup.name}", 1 if args.case else args.jobs,
+        setup, images, paths.LOGS / f"conformance-{label}", 1 if args.case else args.jobs,
         echo, note)
     results = campaign.run(cases)
     line.finish(f"{len(failed)} failed")
@@ -117,6 +120,9 @@ def run(args, cases):
             print(text(about, results), end="")
         elif target:
             files.write_atomically(target, text(about, results))
+    if not (args.area or args.case):
+        files.write_atomically(RESULTS / f"{label}.json",
+                               conformance_report.as_json(about, results))
     out = sys.stderr if "-" in (args.ktap, args.junit, args.json) else sys.stdout
     print(conformance_report.table(about, results, time.monotonic() - started), file=out)
     return EXIT_FAILED if failed else 0
