@@ -33,9 +33,12 @@ static void pv_restart(char *command)
 	pvguest_shutdown(SHUTDOWN_reboot);
 }
 
+/* A restart because of a panic is a crash to the hypervisor. */
+static unsigned int emergency_reason = SHUTDOWN_reboot;
+
 static void pv_emergency_restart(void)
 {
-	pvguest_shutdown(SHUTDOWN_reboot);
+	pvguest_shutdown(emergency_reason);
 }
 
 static void pv_halt_machine(void)
@@ -62,10 +65,15 @@ static void pv_crash_shutdown(struct pt_regs *regs)
 
 static int pv_panic(struct notifier_block *nb, unsigned long event, void *msg)
 {
-	/* "panic=N" means: reboot rather than leave a crashed domain. */
-	if (panic_timeout)
-		return NOTIFY_DONE;
-	pvguest_shutdown(SHUTDOWN_crash);
+	/*
+	 * Linux still flushes its consoles and then restarts, after as many
+	 * seconds as "panic=" says.  Without it, it would spin for good: a
+	 * domain that has crashed is better reported than left running.
+	 */
+	emergency_reason = SHUTDOWN_crash;
+	if (!panic_timeout)
+		panic_timeout = -1;
+	return NOTIFY_DONE;
 }
 
 static struct notifier_block pv_panic_block = {
