@@ -23,6 +23,8 @@ LINE = re.compile(rb"@(?P<word>info|case|ok|fail|skip|dying|done|panic)\b ?(?P<r
 SILENCE = 30
 # vCPUs for cases that need more than the shared page has room for.
 MANY_VCPUS = 34
+# How many times as long the first byte may take.
+START_PATIENCE = 3
 # Seconds for a whole boot.
 BOOT_LIMIT = 300
 
@@ -73,7 +75,8 @@ class Boot:
         selector.register(fd, selectors.EVENT_READ)
         with open(self.log, "wb") as log:
             while True:
-                if not selector.select(silence):
+                # Resuming a control domain on a busy machine takes its time.
+                if not selector.select(silence if total else silence * START_PATIENCE):
                     self.hung = True
                     break
                 data = os.read(fd, 65536)

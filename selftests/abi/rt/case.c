@@ -171,5 +171,7 @@ void guest_main(void)
 		if (!(c->flags & (ALONE | DIES | PAIR | BACKEND | MANY)))
 			run(c);
 	}
-	print("@done\n");
+	/* Of two guests only the first speaks for both. */
+	if (!second)
+		print("@done\n");
 }
