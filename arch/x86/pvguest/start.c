@@ -44,6 +44,15 @@ static void __init check_hypervisor(void)
 		pvguest_die("the hypervisor translates addresses: not a paravirtual domain", 0);
 }
 
+/* x86_configure_nx() asks boot_cpu_data, which nobody has filled in yet. */
+static void __init configure_nx(void)
+{
+	if (cpuid_edx(0x80000001) & BIT(X86_FEATURE_NX & 31))
+		__supported_pte_mask |= _PAGE_NX;
+	else
+		__supported_pte_mask &= ~_PAGE_NX;
+}
+
 static void __init map_shared_info(void)
 {
 	long ret;
@@ -131,7 +140,7 @@ asmlinkage __visible void __init pvguest_start(struct start_info *si)
 	/* No entry is global: the hypervisor owns the global TLB entries. */
 	__supported_pte_mask &= ~_PAGE_GLOBAL;
 	__default_kernel_pte_mask &= ~_PAGE_GLOBAL;
-	x86_configure_nx();
+	configure_nx();
 
 	map_shared_info();
 	pvguest_p2m_early();
