@@ -236,6 +236,22 @@ static void masks_live_until_the_flush(void **state)
 	pv_batch_end(flags, PV_LAZY_NONE);
 }
 
+static void loaded_table_is_known_after_the_flush(void **state)
+{
+	unsigned long flags = pv_batch_begin();
+
+	pvguest_loaded_cr3 = 1;
+	pvguest_cr3 = 2;
+	pv_queue_ext(MMUEXT_NEW_BASEPTR);
+	assert_int_equal(pvguest_loaded_cr3, 1);
+	pv_batch_end(flags, PV_LAZY_NONE);
+	assert_int_equal(pvguest_loaded_cr3, 2);
+	/* A flush without a switch says nothing about it. */
+	pvguest_cr3 = 3;
+	pv_update(0x1000, 0, PV_LAZY_NONE);
+	assert_int_equal(pvguest_loaded_cr3, 2);
+}
+
 static void switch_suspends_lazy_mode(void **state)
 {
 	struct task_struct a = {}, b = {};
@@ -305,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup(full_queue_flushes_and_goes_on, fresh),
 		cmocka_unit_test_setup(alternating_kinds_overflow_in_order, fresh),
 		cmocka_unit_test_setup(masks_live_until_the_flush, fresh),
+		cmocka_unit_test_setup(loaded_table_is_known_after_the_flush, fresh),
 		cmocka_unit_test_setup(switch_suspends_lazy_mode, fresh),
 		cmocka_unit_test_setup(refusal_names_the_update, fresh),
 		cmocka_unit_test_setup(refusal_in_a_multicall_is_found, fresh),

@@ -23,6 +23,8 @@ struct pv_queue {
 	unsigned int nr_mmu;
 	unsigned int nr_ext;
 	unsigned int nr_masks;
+	/* Holds a change of the page-table base. */
+	bool switches;
 	struct multicall_entry call[PV_MAX_CALLS];
 	struct mmu_update mmu[PV_MAX_MMU];
 	struct mmuext_op ext[PV_MAX_EXT];
@@ -33,6 +35,9 @@ struct pv_queue {
 };
 
 static DEFINE_PER_CPU(struct pv_queue, pvguest_queue);
+/* Top table in use (physical address), and the one the hypervisor has loaded. */
+DEFINE_PER_CPU(unsigned long, pvguest_cr3);
+DEFINE_PER_CPU(unsigned long, pvguest_loaded_cr3);
 DEFINE_PER_CPU(enum pv_lazy, pvguest_lazy);
 DEFINE_PER_CPU(struct pv_stats, pvguest_stats);
 
@@ -137,6 +142,10 @@ void pv_batch_flush(void)
 	else
 		pv_batch_issue_many(q);
 
+	if (q->switches) {
+		q->switches = false;
+		this_cpu_write(pvguest_loaded_cr3, this_cpu_read(pvguest_cr3));
+	}
 	q->nr_calls = 0;
 	q->nr_mmu = 0;
 	q->nr_ext = 0;
@@ -248,6 +257,7 @@ struct mmuext_op *pv_queue_ext(unsigned int cmd)
 		mc->args[3] = DOMID_SELF;
 	}
 	op->cmd = cmd;
+	q->switches |= cmd == MMUEXT_NEW_BASEPTR;
 	return op;
 }
 

@@ -112,6 +112,7 @@ static void __init switch_to_init_pgd(const u64 *boot_l4)
 		pvguest_die(done == 0 ? "the kernel's page table was refused" :
 			    "cannot leave the builder's page table", ret);
 	this_cpu_write(pvguest_cr3, __pa_symbol(init_top_pgt));
+	this_cpu_write(pvguest_loaded_cr3, __pa_symbol(init_top_pgt));
 }
 
 /**

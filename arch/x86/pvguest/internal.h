@@ -133,6 +133,7 @@ void pvguest_exit_mmap(struct mm_struct *mm);
 void pvguest_user_gs_loaded(void);
 void pvguest_unpin_pgd(pgd_t *pgd);
 DECLARE_PER_CPU(unsigned long, pvguest_cr3);
+DECLARE_PER_CPU(unsigned long, pvguest_loaded_cr3);
 void pvguest_write_cr3(unsigned long cr3);
 
 /* tlb.c */

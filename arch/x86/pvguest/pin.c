@@ -19,11 +19,6 @@
 #include "internal.h"
 #include "recycle.h"
 
-/* Top table in use (physical address), and the one about to be. */
-DEFINE_PER_CPU(unsigned long, pvguest_cr3);
-/* Top table that the hypervisor still has loaded until the next flush. */
-static DEFINE_PER_CPU(unsigned long, pv_loaded_cr3);
-
 /**
  * pvguest_write_cr3() - switch to another address space
  * @cr3: physical address of its top table
@@ -41,10 +36,6 @@ void pvguest_write_cr3(unsigned long cr3)
 		pgd = init_top_pgt;
 	user = pvguest_user_pgd(pgd);
 
-	/* Two switches in one batch: the first has to have happened. */
-	if (this_cpu_read(pv_loaded_cr3) != this_cpu_read(pvguest_cr3))
-		pv_batch_flush();
-	this_cpu_write(pv_loaded_cr3, this_cpu_read(pvguest_cr3));
 	this_cpu_write(pvguest_cr3, cr3 & PAGE_MASK);
 	pv_queue_ext(MMUEXT_NEW_BASEPTR)->arg1.mfn = pv_virt_to_mfn(pgd);
 	pv_queue_ext(MMUEXT_NEW_USER_BASEPTR)->arg1.mfn =
@@ -255,7 +246,7 @@ static void leave_everywhere(struct mm_struct *mm)
 		if (cpu == self)
 			continue;
 		if (per_cpu(pvguest_cr3, cpu) == cr3 ||
-		    per_cpu(pv_loaded_cr3, cpu) == cr3)
+		    per_cpu(pvguest_loaded_cr3, cpu) == cr3)
 			smp_call_function_single(cpu, leave_address_space, mm, 1);
 	}
 }
