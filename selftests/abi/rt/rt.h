@@ -14,6 +14,12 @@
 #define PAGE_SIZE	4096UL
 #define PAGE_SHIFT	12
 #define MS		1000000ULL
+/*
+ * Two processors' clocks agree only as well as the hypervisor calibrates them,
+ * and a vCPU may move between the processor that set a timeout and the one
+ * that reads the time: allow for that wherever "not before" is checked.
+ */
+#define CLOCK_SLACK	(5 * MS)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
