@@ -110,7 +110,7 @@ static u64 __init p2m_frame_of(const void *page)
  */
 void __init pvguest_p2m_publish(void)
 {
-	unsigned long nr_leaves, nr_mids, i;
+	unsigned long nr_leaves, nr_mids;
 	unsigned long *top, *mids;
 
 	p2m_tree_size(pvguest_p2m_entries, &nr_mids, &nr_leaves);
@@ -122,8 +122,6 @@ void __init pvguest_p2m_publish(void)
 	}
 	p2m_tree_fill(mids, pvguest_p2m, nr_leaves, p2m_frame_of);
 	p2m_tree_fill(top, mids, nr_mids, p2m_frame_of);
-	for (i = nr_mids; i < P2M_PER_PAGE; i++)
-		top[i] = PVGUEST_NO_MFN;
 
 	pvguest_shared_info->arch.max_pfn = pvguest_p2m_entries;
 	pvguest_shared_info->arch.pfn_to_mfn_frame_list_list = pv_virt_to_mfn(top);

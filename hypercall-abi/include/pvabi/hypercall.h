@@ -196,10 +196,4 @@ PVABI_INLINE long hyp_multicall(struct multicall_entry *calls,
 	return hyp_call2(__HYPERVISOR_multicall, (unsigned long)calls, count);
 }
 
-/** hyp_iret() - return through the frame on the stack; comes back on error only */
-PVABI_INLINE long hyp_iret(void)
-{
-	return hyp_call0(__HYPERVISOR_iret);
-}
-
 #endif /* PVABI_HYPERCALL_H */

@@ -30,22 +30,6 @@ struct blk {
 	unsigned int ref2;
 };
 
-static inline long store_number(const char *base, const char *name)
-{
-	char path[160], buf[24], *p = buf;
-	long v = 0;
-	int n;
-
-	format(path, sizeof(path), "%s/%s", base, name);
-	n = store_read(path, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return -1;
-	buf[n] = 0;
-	for (; *p >= '0' && *p <= '9'; p++)
-		v = v * 10 + *p - '0';
-	return v;
-}
-
 static inline int store_put(const char *base, const char *name, unsigned long value)
 {
 	char path[160], buf[24];

@@ -24,22 +24,6 @@ static struct {
 	unsigned int page_ref;
 } net;
 
-static long number(const char *base, const char *name)
-{
-	char path[160], buf[24], *p = buf;
-	long v = 0;
-	int n;
-
-	format(path, sizeof(path), "%s/%s", base, name);
-	n = store_read(path, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return -1;
-	buf[n] = 0;
-	for (; *p >= '0' && *p <= '9'; p++)
-		v = v * 10 + *p - '0';
-	return v;
-}
-
 static void put(const char *name, unsigned long value)
 {
 	char path[80], buf[24];
@@ -52,7 +36,7 @@ static void put(const char *name, unsigned long value)
 
 static bool state_is(long state)
 {
-	return until(number(net.backend, "state") == state, 15000);
+	return until(store_number(net.backend, "state") == state, 15000);
 }
 
 /* What a case wants in the store before the front end connects. */
@@ -91,7 +75,7 @@ static bool net_open(void)
 static void net_close(void)
 {
 	put("state", XenbusStateClosing);
-	want(until(number(net.backend, "state") >= XenbusStateClosing, 15000));
+	want(until(store_number(net.backend, "state") >= XenbusStateClosing, 15000));
 	put("state", XenbusStateClosed);
 	want(state_is(XenbusStateClosed));
 	want(until(grant_end(net.tx_ref) && grant_end(net.rx_ref), 5000));
@@ -169,11 +153,11 @@ static struct netif_rx_response *rx_take(void)
 /* Handshake, and what the back end offers. */
 CASE(net_connect, "NET-001 NET-002 NET-003", DOMU | BACKEND)
 {
-	want_eq(number(VIF, "state"), XenbusStateInitialising);
-	want_eq(number(VIF, "backend-id"), 0);
-	want_eq(number(VIF, "handle"), 0);
+	want_eq(store_number(VIF, "state"), XenbusStateInitialising);
+	want_eq(store_number(VIF, "backend-id"), 0);
+	want_eq(store_number(VIF, "handle"), 0);
 	want(net_open());
-	want_eq(number(net.backend, "feature-rx-copy"), 1);
+	want_eq(store_number(net.backend, "feature-rx-copy"), 1);
 	net_close();
 }
 
@@ -232,7 +216,7 @@ CASE(net_send_across, "NET-007", DOMU | BACKEND | ALONE)
 	tx_slot(net.page_ref, 4050, 100, 0);
 	status = tx_wait(1);
 	want_any(status, NETIF_RSP_ERROR, 100);
-	want(number(net.backend, "state") >= XenbusStateInitWait);
+	want(store_number(net.backend, "state") >= XenbusStateInitWait);
 }
 
 /* Slots without end: dropped, or the device stops; the back end lives. */
@@ -247,7 +231,7 @@ CASE(net_send_endless, "NET-009", DOMU | BACKEND | ALONE)
 		tx_slot(net.page_ref, i, 8, NETTXF_more_data);
 	tx_slot(net.page_ref, 0, 8, 0);
 	want_any(tx_wait(1), NETIF_RSP_ERROR, NETIF_RSP_DROPPED, 100);
-	want(number(net.backend, "state") >= XenbusStateInitWait);
+	want(store_number(net.backend, "state") >= XenbusStateInitWait);
 }
 
 /* An extra slot of a type nobody knows: an error, or the device stops. */
@@ -263,7 +247,7 @@ CASE(net_bad_extra, "NET-016", DOMU | BACKEND | ALONE)
 	memset(x, 0, sizeof(*x));
 	x->type = 77;
 	want_any(tx_wait(1), NETIF_RSP_ERROR, 100);
-	want(number(net.backend, "state") >= XenbusStateInitWait);
+	want(store_number(net.backend, "state") >= XenbusStateInitWait);
 }
 
 /* Packets arrive in offered pages, in the slots of their requests. */
@@ -335,8 +319,8 @@ CASE(net_bad_ring, "NET-021", DOMU | BACKEND | ALONE)
 	put("state", XenbusStateConnected);
 	until(false, 1000);
 	/* The back end wrote its error; its domain serves the store as before. */
-	want(number(net.backend, "state") >= XenbusStateInitWait);
-	want_eq(number(VIF, "backend-id"), 0);
+	want(store_number(net.backend, "state") >= XenbusStateInitWait);
+	want_eq(store_number(VIF, "backend-id"), 0);
 }
 
 /* A missing checksum is filled in or passed on. */
@@ -367,7 +351,7 @@ CASE(net_segmentation, "NET-015", DOMU | BACKEND)
 	struct netif_extra_info *x;
 
 	want(net_open());
-	if (number(net.backend, "feature-gso-tcpv4") != 1) {
+	if (store_number(net.backend, "feature-gso-tcpv4") != 1) {
 		case_skip("the back end cuts up no packets");
 		return;
 	}
@@ -402,7 +386,7 @@ CASE(net_split_events, "NET-017", DOMU | BACKEND | ALONE)
 {
 	want(store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) > 0);
 	want(state_is(XenbusStateInitWait));
-	needs(number(net.backend, "feature-split-event-channels") == 1,
+	needs(store_number(net.backend, "feature-split-event-channels") == 1,
 	      "the back end has one channel only");
 	net_setup = split;
 	want(net_open());
@@ -417,8 +401,8 @@ CASE(net_split_events, "NET-017", DOMU | BACKEND | ALONE)
 CASE(net_queues, "NET-018", DOMU | BACKEND)
 {
 	want(net_open());
-	want(number(net.backend, "multi-queue-max-queues") >= 1 ||
-	     number(net.backend, "multi-queue-max-queues") == -1);
+	want(store_number(net.backend, "multi-queue-max-queues") >= 1 ||
+	     store_number(net.backend, "multi-queue-max-queues") == -1);
 	frame(60);
 	tx_slot(net.page_ref, 0, 60, 0);
 	want_eq(tx_wait(1), NETIF_RSP_OKAY);
@@ -438,7 +422,7 @@ CASE(net_multicast, "NET-022", DOMU | BACKEND | ALONE)
 
 	want(store_read(VIF "/backend", net.backend, sizeof(net.backend) - 1) > 0);
 	want(state_is(XenbusStateInitWait));
-	needs(number(net.backend, "feature-multicast-control") == 1,
+	needs(store_number(net.backend, "feature-multicast-control") == 1,
 	      "the back end filters no multicast");
 	net_setup = multicast;
 	want(net_open());

@@ -341,6 +341,8 @@ unsigned int own_domid(void);
 int store_call(unsigned int type, unsigned int tx, const void *body,
 	       unsigned int len, char *reply, unsigned int size);
 int store_read(const char *path, char *buf, unsigned int size);
+/** store_number() - value of the node BASE/NAME as a number, -1 if it cannot be read */
+long store_number(const char *base, const char *name);
 int store_write(const char *path, const char *value);
 int store_op1(unsigned int type, unsigned int tx, const char *path, char *buf,
 	      unsigned int size);
