@@ -119,13 +119,14 @@ class Kernel:
     def _make(self, log, lock):
         count_file = self.objects / ".pvg-count"
         previous = files.read_text(count_file).strip()
-        total = int(previous) if previous else self.tree.about["objects"]
-        first = not previous
+        total = max(int(previous or 0), self.tree.about["objects"])
         title = f"building {self.name} (Linux {self.tree.version()})"
         line = progress.Line(title, total)
         jobs = os.environ.get("PVGUEST_JOBS") or str(os.cpu_count() or 1)
         # Depend mode spares a preprocessor run for each file that the cache lacks: a fifth.
-        environment = dict(os.environ, CCACHE_DEPEND="1")
+        # Paths relative to this clone, so that another clone's objects serve it as well.
+        environment = dict(os.environ, CCACHE_DEPEND="1", CCACHE_BASEDIR=str(paths.REPO),
+                           CCACHE_NOHASHDIR="1")
         make = subprocess.Popen(self._command(f"-j{jobs}", "vmlinux", "bzImage", "modules"),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True,
@@ -148,7 +149,8 @@ class Kernel:
             line.finish("failed")
             raise errors.RigError(self._complaint(), self.log)
         line.finish()
-        if first:
+        if count > int(previous or 0):
+            # The longest build of all is the one that shows what a whole one takes.
             files.write_atomically(count_file, f"{count}\n")
 
     def _complaint(self):
