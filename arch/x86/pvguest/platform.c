@@ -141,7 +141,7 @@ int pvguest_grant_op(unsigned int cmd, void *ops, unsigned int count)
 EXPORT_SYMBOL_GPL(pvguest_grant_op);
 
 /** pvguest_memory_op() - XENMEM_* for pvbus, which owns the balloon */
-int pvguest_memory_op(unsigned int cmd, void *arg)
+long pvguest_memory_op(unsigned int cmd, void *arg)
 {
 	pv_count_call(__HYPERVISOR_memory_op);
 	return hyp_memory_op(cmd, arg);

@@ -7,12 +7,16 @@
 #ifndef PVBUS_GRANT_H
 #define PVBUS_GRANT_H
 
+#include <linux/bug.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 #include <xen/interface/grant_table.h>
 
-/* In place of a reference: none. */
+/* In place of a reference: none.  The tool stack's own is never given out. */
 #define PVGRANT_NONE	0
+
+/* Pages of the largest area. */
+#define PVGRANT_AREA_PAGES	16
 
 /**
  * struct pvgrant_pool - references set aside, so that a hot path takes and
@@ -30,36 +34,38 @@ struct pvgrant_pool {
 /* The pool's user serialises the calls for one pool.  init and destroy sleep. */
 int pvgrant_pool_init(struct pvgrant_pool *pool, unsigned int size);
 void pvgrant_pool_destroy(struct pvgrant_pool *pool);
-grant_ref_t pvgrant_take(struct pvgrant_pool *pool);
-void pvgrant_put(struct pvgrant_pool *pool, grant_ref_t ref);
 
-/* A reference of the pool now lets @domain reach @page. */
+/** pvgrant_take() - a reference of @pool, or PVGRANT_NONE if none is left */
+static inline grant_ref_t pvgrant_take(struct pvgrant_pool *pool)
+{
+	return pool->free ? pool->refs[--pool->free] : PVGRANT_NONE;
+}
+
+/** pvgrant_put() - @ref, which is revoked, goes back to its @pool */
+static inline void pvgrant_put(struct pvgrant_pool *pool, grant_ref_t ref)
+{
+	if (!WARN_ON_ONCE(pool->free >= pool->size))
+		pool->refs[pool->free++] = ref;
+}
+
 void pvgrant_allow(grant_ref_t ref, domid_t domain, struct page *page,
 		   bool readonly);
-/*
- * Revoke.  False: the back end still has the page mapped; then neither page
- * nor reference may be used for anything else.
- */
 bool pvgrant_revoke(grant_ref_t ref);
-/*
- * For the false case: page (may be NULL) and reference are released when the
- * back end lets go of them, and counted as leaked in debugfs until then.  The
- * reference leaves @pool, which is given another if there is one.
- */
 void pvgrant_abandon(struct pvgrant_pool *pool, grant_ref_t ref,
 		     struct page *page);
 
 /**
  * struct pvgrant_area - zeroed pages shared with one domain, such as a ring
- * @va: contiguous kernel address
+ * @va: contiguous kernel address, NULL if there is no area
  * @count: pages
  * @refs: one for each
+ * @pages: the pages
  */
 struct pvgrant_area {
 	void *va;
 	unsigned int count;
-	grant_ref_t refs[16];
-	struct page *pages[16];
+	grant_ref_t refs[PVGRANT_AREA_PAGES];
+	struct page *pages[PVGRANT_AREA_PAGES];
 };
 
 /* Both sleep.  free() defers what the back end still holds. */

@@ -4,13 +4,34 @@
  * half is not trusted.  Every word that the back end can write is read once
  * into private memory and checked there.  Compiles in user space too.
  *
- * The caller serialises: one writer of requests and one reader of responses,
- * who may be different.
+ * Locking is the caller's: one writer of requests (next_request, push) and one
+ * reader of responses (take, rearm) at a time, who need not exclude each other.
  */
 #ifndef PVBUS_RING_H
 #define PVBUS_RING_H
 
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/string.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
+
+/**
+ * struct pvring_shared - the words before the slots, as io/ring.h lays them out
+ * @req_prod: [front] requests published
+ * @req_event: [back] wants an event when @req_prod passes this
+ * @rsp_prod: [back] responses published
+ * @rsp_event: [front] wants an event when @rsp_prod passes this
+ * @pad: zero
+ */
+struct pvring_shared {
+	u32 req_prod;
+	u32 req_event;
+	u32 rsp_prod;
+	u32 rsp_event;
+	u8 pad[48];
+};
 
 /**
  * struct pvring - private half of a ring
@@ -20,16 +41,20 @@
  * @req_prod: requests written, also those not yet pushed
  * @req_pushed: requests that the back end has been shown
  * @rsp_cons: responses taken
+ * @rsp_seen: responses that the back end is known to have published
  * @broken: the field that made no sense, NULL while all is well
  * @broken_value: what was in it
+ *
+ * Indexes count on for ever and wrap at 2^32.
  */
 struct pvring {
-	void *shared;
+	struct pvring_shared *shared;
 	u32 entries;
 	u32 entry_size;
 	u32 req_prod;
 	u32 req_pushed;
 	u32 rsp_cons;
+	u32 rsp_seen;
 	const char *broken;
 	u64 broken_value;
 };
@@ -37,18 +62,120 @@ struct pvring {
 u32 pvring_entries(size_t bytes, u32 entry_size);
 void pvring_init(struct pvring *ring, void *shared, size_t bytes,
 		 u32 entry_size);
-u32 pvring_room(const struct pvring *ring);
-u32 pvring_in_flight(const struct pvring *ring);
-/* Write-only: what is in the slot may change under us. */
-void *pvring_next_request(struct pvring *ring);
-/* Publish all; true: the back end wants an event. */
-bool pvring_push(struct pvring *ring);
-/* 1: a response was copied to @rsp; 0: none waits; -EPROTO: ring broken. */
-int pvring_take(struct pvring *ring, void *rsp, size_t size);
-/* Ask for an event with the next response; true: one is already there. */
-bool pvring_rearm(struct pvring *ring);
 /* The caller found a bad @field in a response.  The first one is kept. */
 void pvring_break(struct pvring *ring, const char *field, u64 value);
+u32 pvring_look(struct pvring *ring);
+
+/** pvring_broken() - has the back end broken the protocol? */
+static inline bool pvring_broken(const struct pvring *ring)
+{
+	return unlikely(READ_ONCE(ring->broken));
+}
+
+/** pvring_in_flight() - requests written (pushed or not) and not answered */
+static inline u32 pvring_in_flight(const struct pvring *ring)
+{
+	/* Pairs with pvring_take(): a slot is copied before it is reused. */
+	return ring->req_prod - smp_load_acquire(&ring->rsp_cons);
+}
+
+/** pvring_room() - requests that can be written now; 0 when broken */
+static inline u32 pvring_room(const struct pvring *ring)
+{
+	return pvring_broken(ring) ? 0 :
+	       ring->entries - pvring_in_flight(ring);
+}
+
+static inline void *pvring_slot(const struct pvring *ring, u32 index)
+{
+	return (u8 *)(ring->shared + 1) +
+	       (size_t)(index & (ring->entries - 1)) * ring->entry_size;
+}
+
+/**
+ * pvring_next_request() - slot for one more request
+ * @ring: the ring
+ *
+ * The slot is for writing only: what is in it may change under us.
+ *
+ * Return: the slot, or NULL if there is no room or the ring is broken.
+ */
+static inline void *pvring_next_request(struct pvring *ring)
+{
+	return likely(pvring_room(ring)) ?
+	       pvring_slot(ring, ring->req_prod++) : NULL;
+}
+
+/**
+ * pvring_push() - show the back end all requests written
+ * @ring: the ring
+ *
+ * Return: true if the back end wants an event.
+ */
+static inline bool pvring_push(struct pvring *ring)
+{
+	u32 old = ring->req_pushed, new = ring->req_prod;
+
+	if (old == new || pvring_broken(ring))
+		return false;
+	/* First, as the reader may see an answer before we come back. */
+	WRITE_ONCE(ring->req_pushed, new);
+	/* The requests before the index. */
+	virt_wmb();
+	/* The index before a look at what the back end waits for. */
+	virt_store_mb(ring->shared->req_prod, new);
+	return new - READ_ONCE(ring->shared->req_event) < new - old;
+}
+
+/**
+ * pvring_take() - take one response
+ * @ring: the ring
+ * @rsp: private copy goes here
+ * @size: bytes to copy, best a constant, at most a slot
+ *
+ * Return: 1 if a response was copied, 0 if none waits, -EPROTO if the ring is
+ * broken.
+ */
+static inline int pvring_take(struct pvring *ring, void *rsp, size_t size)
+{
+	u32 cons = ring->rsp_cons;
+
+	if (pvring_broken(ring))
+		return -EPROTO;
+	if (cons == ring->rsp_seen && !pvring_look(ring))
+		return pvring_broken(ring) ? -EPROTO : 0;
+	memcpy(rsp, pvring_slot(ring, cons), size);
+	/* The compiler may not look at the slot again in place of the copy. */
+	barrier();
+	/* Copied before the slot may be written again: pvring_in_flight(). */
+	smp_store_release(&ring->rsp_cons, cons + 1);
+	return 1;
+}
+
+/**
+ * pvring_rearm_after() - ask for an event with a response to come
+ * @ring: the ring
+ * @count: how many responses from now; 1: the next
+ *
+ * Return: true if they are already there, or if the ring has just been found
+ * broken: then take them, no event will come.
+ */
+static inline bool pvring_rearm_after(struct pvring *ring, u32 count)
+{
+	if (pvring_broken(ring))
+		return false;
+	if (ring->rsp_seen - ring->rsp_cons >= count)
+		return true;
+	/* The wish before the last look. */
+	virt_store_mb(ring->shared->rsp_event, ring->rsp_cons + count);
+	return pvring_look(ring) >= count || pvring_broken(ring);
+}
+
+/** pvring_rearm() - ask for an event with the next response */
+static inline bool pvring_rearm(struct pvring *ring)
+{
+	return pvring_rearm_after(ring, 1);
+}
 
 /**
  * struct pvring_ids - which requests are with the back end
@@ -56,6 +183,8 @@ void pvring_break(struct pvring *ring, const char *field, u64 value);
  * @busy: bitmap of ids in flight
  * @free: ids on the stack
  * @size: all ids
+ *
+ * The caller serialises.
  */
 struct pvring_ids {
 	u16 *free_list;
@@ -66,10 +195,39 @@ struct pvring_ids {
 
 int pvring_ids_init(struct pvring_ids *ids, u32 size);
 void pvring_ids_destroy(struct pvring_ids *ids);
-/* -ENOSPC when all are in flight. */
-int pvring_id_get(struct pvring_ids *ids);
-/* False: @id was never sent, or has been answered already. */
-bool pvring_id_put(struct pvring_ids *ids, u64 id);
-bool pvring_id_busy(const struct pvring_ids *ids, u64 id);
+
+/** pvring_id_get() - an id for a request, or -ENOSPC when all are in flight */
+static inline int pvring_id_get(struct pvring_ids *ids)
+{
+	u16 id;
+
+	if (!ids->free)
+		return -ENOSPC;
+	id = ids->free_list[--ids->free];
+	__set_bit(id, ids->busy);
+	return id;
+}
+
+/** pvring_id_busy() - is @id, from a back end, that of a request in flight? */
+static inline bool pvring_id_busy(const struct pvring_ids *ids, u64 id)
+{
+	return id < ids->size && test_bit(id, ids->busy);
+}
+
+/**
+ * pvring_id_put() - a request is answered
+ * @ids: the ids
+ * @id: as the back end gave it
+ *
+ * Return: false if @id was never sent, or has been answered already.
+ */
+static inline bool pvring_id_put(struct pvring_ids *ids, u64 id)
+{
+	if (!pvring_id_busy(ids, id))
+		return false;
+	__clear_bit(id, ids->busy);
+	ids->free_list[ids->free++] = id;
+	return true;
+}
 
 #endif /* PVBUS_RING_H */

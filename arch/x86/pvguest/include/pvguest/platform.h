@@ -57,6 +57,6 @@ unsigned long pvguest_virt_frame(const void *va);
 void *pvguest_map_frames(const unsigned long *frames, unsigned int count);
 void pvguest_unmap_frames(void *va);
 int pvguest_grant_op(unsigned int cmd, void *ops, unsigned int count);
-int pvguest_memory_op(unsigned int cmd, void *arg);
+long pvguest_memory_op(unsigned int cmd, void *arg);
 
 #endif /* PVGUEST_PLATFORM_H */
