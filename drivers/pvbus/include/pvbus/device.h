@@ -88,6 +88,12 @@ void pvbus_unregister(struct pvbus_driver *driver);
  * the device is disconnected soon after, from process context.
  */
 void __printf(2, 3) pvbus_fail(struct pvbus_device *dev, const char *fmt, ...);
+/*
+ * Any context: disconnect and connect anew, with other nodes than before, soon
+ * after, from process context.  The driver sees disconnect, setup, publish and
+ * connected; closing is not asked.  Without effect unless connected.
+ */
+void pvbus_restart(struct pvbus_device *dev);
 /* Any context: the users that made closing return -EBUSY are gone. */
 void pvbus_may_close(struct pvbus_device *dev);
 
