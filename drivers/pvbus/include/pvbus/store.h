@@ -6,9 +6,10 @@
  * Paths are either absolute or relative to this domain's own directory.  A
  * path is given as a directory and a node below it ("" for the directory
  * itself).  All calls but those that say otherwise sleep, until the daemon has
- * answered; they return 0 or a negative errno, of which -ENOENT, -EACCES and
- * -EAGAIN (transaction lost) are the daemon's, -EPROTO is an answer that makes
- * no sense, and -ENODEV no store at all.
+ * answered or the caller is killed; they return 0 or a negative errno, of which
+ * -ENOENT, -EACCES and -EAGAIN (transaction lost) are the daemon's, -EPROTO is
+ * an answer that makes no sense, -EINTR tells that the caller was killed, and
+ * -ENODEV that there is no store at all.
  */
 #ifndef PVBUS_STORE_H
 #define PVBUS_STORE_H
@@ -43,16 +44,16 @@ int pvstore_end(u32 txn, bool abort);
 /**
  * struct pvstore_watch - told when a part of the tree changes
  * @path: root of that part; absolute or relative, must outlive the watch
- * @changed: called in process context, one call at a time per watch, with the
- *	path that changed as the daemon spells it; may use the store
- * @list, @token, @pending: the store client's own
+ * @changed: called with the path that changed as the daemon spells it; must
+ *	not use the store, but queue work that does.  Never called
+ *	again once pvstore_unwatch() has returned
+ * @list, @token: the store client's own
  */
 struct pvstore_watch {
 	const char *path;
 	void (*changed)(struct pvstore_watch *watch, const char *path);
 	struct list_head list;
 	u32 token;
-	unsigned int pending;
 };
 
 int pvstore_watch(struct pvstore_watch *watch);
