@@ -132,7 +132,7 @@ EXPORT_SYMBOL_GPL(pvstore_read);
  * @value: set to the number; untouched on error
  *
  * Context: process.
- * Return: 0 or a negative errno; -EPROTO if it is no number.
+ * Return: 0 or a negative errno; -EINVAL if it is no number.
  */
 int pvstore_read_uint(u32 txn, const char *dir, const char *node,
 		      unsigned long long *value)
@@ -144,7 +144,7 @@ int pvstore_read_uint(u32 txn, const char *dir, const char *node,
 	if (ret)
 		return ret;
 	if (strlen(text) != len || kstrtoull(text, 10, value))
-		ret = -EPROTO;
+		ret = -EINVAL;
 	kfree(text);
 	return ret;
 }

@@ -59,9 +59,10 @@ struct pvbus_device {
  * @closing: the back end wants to close: stop new work, and return 0 when done
  *	or -EBUSY if users are left; then call pvbus_may_close() when they are
  *	gone
- * @disconnect: the back end is gone, closed or broken, or setup failed half
- *	way: give back rings, grants and event channels, whatever of them
- *	exists.  Work in flight is kept for a reconnection until remove
+ * @disconnect: the back end is gone, has let go of the rings or will not, or
+ *	setup failed half way: give back rings, grants and event channels,
+ *	whatever of them exists.  Work in flight is kept for a reconnection
+ *	until remove, unless pvbus_failed()
  * @remove: the device goes away for good: fail what is left.  disconnect has
  *	been called before, if setup was
  */
@@ -94,6 +95,8 @@ void __printf(2, 3) pvbus_fail(struct pvbus_device *dev, const char *fmt, ...);
  * connected; closing is not asked.  Without effect unless connected.
  */
 void pvbus_restart(struct pvbus_device *dev);
+/* Any context: has it failed, with no new attempt begun? */
+bool pvbus_failed(const struct pvbus_device *dev);
 /* Any context: the users that made closing return -EBUSY are gone. */
 void pvbus_may_close(struct pvbus_device *dev);
 
