@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvg import errors, hv, initramfs, kernel, linux_tree, paths, session, xentrace
+from pvg import errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
 
 HELP = "boot a guest and run a command in it, or a shell"
 TAKES_COMMAND = True    # words after "--" arrive as args.command
@@ -43,6 +43,10 @@ def configure(parser):
         help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none)")
     add("--root", choices=("initramfs", "debian"), default="initramfs",
         help="the guest's root file system (default: %(default)s)")
+    add("--no-network", action="store_true", help="no network interface")
+    add("--vifs", type=_positive, choices=range(1, network.BRIDGES + 1), metavar="N",
+        help=f"network interfaces, each on a bridge of its own (default: 1; at most "
+             f"{network.BRIDGES})")
     add("--accel", choices=("tcg", "kvm"), default="tcg", help="emulate, or use the processor")
     add("--xen", metavar="FILE", help="a hypervisor of your own instead of Debian's")
     add("--icount", action="store_true", help="virtual time counts instructions: 1 ns each")
@@ -69,6 +73,7 @@ class Options:
         self.folder = folder
         self.kernel = args.kernel or ("native" if args.hv == "none" else "pvguest")
         self.disks = [self._file(path, "--disk") for path in args.disk]
+        self.vifs = 0 if args.no_network or args.hv == "xen-dom0" else args.vifs or 1
         self.image_file = self._file(args.image, "--image") if args.image else None
         if args.xen:
             if args.hv != "xen-dom0":
@@ -109,7 +114,7 @@ class Options:
 
     def initramfs(self):
         """Contents of the guest's initial RAM file system."""
-        return initramfs.make(self.command, self.add, hold=bool(self.xentrace))
+        return initramfs.make(self.command, self.add, hold=bool(self.xentrace), vifs=self.vifs)
 
 
 def main(args):

@@ -2,7 +2,7 @@
 """Adapter 'none': the kernel natively in the emulator, without a hypervisor."""
 import re
 
-from pvg import errors, qemu, session
+from pvg import errors, network, qemu, session
 
 KERNELS = ("native", "native-full")
 
@@ -25,6 +25,12 @@ def boot(options):
         "-kernel", str(options.kernel_file()), "-initrd", str(folder / "initrd"),
         "-append", f"console=ttyS0 earlyprintk=serial,ttyS0 panic=-1 {options.append}".strip(),
         "-serial", "stdio"]
+    for index in range(options.vifs):
+        # A network of the emulator's own, with the control domain's address, and no way out.
+        words += ["-netdev", f"user,id=net{index},restrict=on,ipv6=off,"
+                  f"net={network.address(0, index)}/24,host={network.address(0, index)}",
+                  "-device", f"virtio-net-pci,netdev=net{index},mac={network.mac(1, index)},"
+                  "romfile="]
     for disk in options.disks:
         words += ["-drive", f"file={disk},if=virtio,cache=unsafe,format={qemu.disk_format(disk)}"]
     return session.Boot(words, deaths=DEATHS)

@@ -4,7 +4,7 @@ import os
 import re
 import socket
 
-from pvg import control_domain, cpio, errors, qemu, session, xentrace
+from pvg import control_domain, cpio, disks, errors, network, qemu, session, xentrace
 
 KERNELS = ("pvguest", "pvguest-full", "mainline", "mainline-full")
 
@@ -24,19 +24,14 @@ def boot(options):
     if options.kernel not in KERNELS:
         raise errors.UsageError(f"--hv xen-domu cannot run kernel {options.kernel}; "
                                 "use --hv none")
-    if len(options.disks) > control_domain.DISKS - 2:
-        raise errors.UsageError(f"at most {control_domain.DISKS - 2} disks")
     folder = options.folder
     _payload(options, folder / "payload")
-    disks = [(folder / "payload", "raw")]
-    disks += [(path, qemu.disk_format(path)) for path in options.disks]
+    attached = [disks.Disk(folder / "payload")]
     if options.xentrace:
         xentrace.make_disk(folder / "trace")
-        disks += [None] * (control_domain.DISKS - 1 - len(disks)) + [(folder / "trace", "raw")]
-    machine = control_domain.Machine(options)
-    saved = machine.saved()
-    words = machine.words(folder / "console", disks) + [
-        "-incoming", f"exec:cat '{saved}'", "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"]
+        attached.append(disks.Disk(folder / "trace"))
+    attached += [disks.Disk(path, qemu.disk_format(path)) for path in options.disks]
+    words = control_domain.Machine(options).resume([folder / "console"], attached)
     made = session.Boot(words, deaths=DEATHS, attach=lambda run, process: _attach(folder, process))
     if options.xentrace:
         _trace(made)
@@ -48,18 +43,25 @@ def _payload(options, path):
     archive = cpio.Archive()
     archive.file("kernel", options.kernel_file().read_bytes())
     archive.file("initrd", options.initramfs())
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    disks = ", ".join(f"'phy:/dev/vd{letters[index + 1]},xvd{letters[index]},w'"
-                      for index in range(len(options.disks)))
+    archive.file("guest1.cfg", _config(options, 1))
+    path.write_bytes(archive.bytes())
+
+
+def _config(options, guest):
+    """The tool stack's description of GUEST."""
+    first = "bc"[bool(options.xentrace)]
+    disk_list = ", ".join(f"'phy:/dev/vd{chr(ord(first) + index)},xvd{chr(ord('a') + index)},w'"
+                          for index in range(len(options.disks)))
+    vifs = ", ".join(f"'mac={network.mac(guest, index)},vifname={network.interface(guest, index)},"
+                     f"bridge=br{index}'" for index in range(options.vifs))
     # Traced, the guest has a CPU of its own: records tell their CPU but not their domain.
     pinned = f"'{control_domain.Machine.CPUS - 1}'" if options.xentrace else "'all'"
-    archive.file("guest.cfg", "\n".join([
-        "name = 'guest'", "type = 'pv'", "kernel = '/guest/kernel'", "ramdisk = '/guest/initrd'",
-        f"memory = {options.memory}", f"cpus = {pinned}", f"vcpus = {options.vcpus}",
-        f"disk = [{disks}]",
+    return "\n".join([
+        f"name = '{network.name(guest)}'", "type = 'pv'", "kernel = '/guest/kernel'",
+        "ramdisk = '/guest/initrd'", f"memory = {options.memory}", f"cpus = {pinned}",
+        f"vcpus = {options.vcpus}", f"disk = [{disk_list}]", f"vif = [{vifs}]",
         f"extra = 'console=hvc0 earlyprintk=xen panic=-1 {options.append}'",
-        "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""]))
-    path.write_bytes(archive.bytes())
+        "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""])
 
 
 def _trace(made):

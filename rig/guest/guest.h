@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of the guest's first process ask of each other. */
+#ifndef PVG_GUEST_H
+#define PVG_GUEST_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#define CHUNK		3072	/* payload bytes of one frame, before base64 */
+
+/* Files that the rig puts into the initial RAM file system. */
+#define COMMAND_FILE	"/pvg/command"	/* arguments, each ended by a NUL */
+#define SETTINGS_FILE	"/pvg/settings"	/* lines of the form key=value */
+#define NETWORK_SCRIPT	"/pvg/network"	/* configures the interface that it is told */
+
+/* frames.c */
+extern int console;
+int open_console(void);
+void console_raw(struct termios *before);
+void send_frame(char type, const void *data, size_t size);
+void send_text(char type, const char *text);
+void complain(const char *what);
+void wait_for_ack(int patience);
+
+/* settings.c */
+char *read_file(const char *path, size_t *size);
+long setting(const char *key, long otherwise);
+
+/* network.c */
+int network_start(void);	/* returns the source of events, or -1 */
+void network_event(int events);
+
+/* command.c */
+int run_command(char **argv, int events);
+int run_shell(const struct termios *cooked);
+
+#endif /* PVG_GUEST_H */
