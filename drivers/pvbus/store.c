@@ -52,6 +52,22 @@ static int wait_answer(struct pvstore_request *req)
 	}
 }
 
+/**
+ * pvstore_carry_out() - submit a request and wait for the answer
+ * @req: the request; owner and payload have been filled in
+ *
+ * Context: process.
+ * Return: 0, or a negative errno: req->error if it has been answered.
+ */
+int pvstore_carry_out(struct pvstore_request *req)
+{
+	int ret;
+
+	req->done = answered;
+	ret = pvstore_submit(req);
+	return ret ?: wait_answer(req);
+}
+
 /*
  * Ask and wait.  The payload is @dir, "/", @node, a zero byte, and @len bytes
  * of @more.  On success the request is the caller's, to read the answer.
@@ -75,10 +91,7 @@ static struct pvstore_request *ask(u32 type, u32 txn, const char *dir,
 		*p++ = '/';
 	memcpy(p, node, node_len + 1);
 	memcpy(p + node_len + 1, more, len);
-	req->done = answered;
-	ret = pvstore_submit(req);
-	if (!ret)
-		ret = wait_answer(req);
+	ret = pvstore_carry_out(req);
 	if (!ret)
 		return req;
 	pvstore_put(req);

@@ -360,6 +360,19 @@ void pvstore_drop_txn(u32 txn, void *owner)
 	mutex_unlock(&store.lock);
 }
 
+/** pvstore_open_txns() - how many transactions @owner has open */
+unsigned int pvstore_open_txns(void *owner)
+{
+	struct pvstore_txn *txn;
+	unsigned int n = 0;
+
+	mutex_lock(&store.lock);
+	list_for_each_entry(txn, &store.txns, list)
+		n += txn->owner == owner;
+	mutex_unlock(&store.lock);
+	return n;
+}
+
 /** pvstore_drop_owner() - give up all transactions of @owner; may sleep */
 void pvstore_drop_owner(void *owner)
 {
@@ -428,6 +441,10 @@ static void finish(struct pvstore_request *req, int error)
 			error = error_by_name(req->reply);
 		else if (req->head.type == XS_TRANSACTION_START)
 			error = open_txn(req);
+	}
+	if (error == -EPROTO) {
+		kfree(req->reply);
+		req->reply = NULL;
 	}
 	req->error = error;
 	mutex_lock(&store.lock);

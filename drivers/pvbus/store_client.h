@@ -56,12 +56,14 @@ struct pvstore_request {
 
 struct pvstore_request *pvstore_new(u32 type, u32 txn, size_t len);
 int pvstore_submit(struct pvstore_request *req);
+int pvstore_carry_out(struct pvstore_request *req);
 bool pvstore_forsake(struct pvstore_request *req);
 void pvstore_put(struct pvstore_request *req);
 struct pvstore_request *
 pvstore_set_watch(struct pvstore_watch *watch,
 		  void (*done)(struct pvstore_request *req),
 		  void *owner);
+unsigned int pvstore_open_txns(void *owner);
 void pvstore_drop_txn(u32 txn, void *owner);
 void pvstore_drop_owner(void *owner);
 
