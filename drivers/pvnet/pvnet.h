@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the parts of the network front end.
+ */
+#ifndef PVNET_H
+#define PVNET_H
+
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+#include <linux/workqueue.h>
+#include <net/page_pool/helpers.h>
+#include <net/xdp.h>
+#include <pvbus/device.h>
+#include <pvbus/grant.h>
+
+#include "core.h"
+
+#define PVNET_MAX_QUEUES	64
+/* Where a packet must end for its page to become the linear part of an skb. */
+#define PVNET_WRAP_END	\
+	(PAGE_SIZE - SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
+/* Longest frame for XDP. */
+#define PVNET_XDP_FRAME	(PVNET_WRAP_END - XDP_PACKET_HEADROOM)
+
+/* Indexes of a queue's two rings and their events. */
+enum { PVNET_TX, PVNET_RX, PVNET_RINGS };
+
+/*
+ * Counters, each written in one direction's context only and read by anybody:
+ * this is a 64-bit machine.
+ */
+struct pvnet_tx_stats {
+	u64 packets;
+	u64 bytes;
+	u64 notifications;
+	u64 stops;
+	u64 too_long;
+	u64 xdp;
+	u64 xdp_full;
+};
+
+struct pvnet_rx_stats {
+	u64 packets;
+	u64 bytes;
+	u64 notifications;
+	u64 copied;
+	u64 drop_bad;
+	u64 drop_memory;
+	u64 drop_checksum;
+	u64 drop_xdp_off;
+	u64 xdp_packets;
+	u64 xdp_drop;
+	u64 xdp_redirect;
+	u64 events;
+	u64 events_idle;
+};
+
+/**
+ * struct pvnet_queue - a pair of rings
+ * @net: the device
+ * @index: number of this queue
+ * @napi: polls both rings
+ * @txq: whose lock serialises all use of @tx
+ * @area: the shared pages
+ * @irq: events of both rings; the same twice if they share one
+ * @events: bit per ring: an event has come that awaits its end
+ * @worked: there was something to do since an event was last ended
+ * @tx: transmit ring
+ * @rx: receive ring, used by @napi only
+ * @pages: where pages for receiving come from
+ * @xdp_rxq: what XDP programs are told of this queue
+ * @tx_stats, @rx_stats: kept over reconnections
+ * @irq_name: as /proc/interrupts shows them
+ */
+struct pvnet_queue {
+	struct pvnet *net;
+	unsigned int index;
+	struct napi_struct napi;
+	struct netdev_queue *txq;
+	struct pvgrant_area area[PVNET_RINGS];
+	int irq[PVNET_RINGS];
+	unsigned long events;
+	bool worked;
+	struct pvnet_tx tx;
+	struct pvnet_rx rx;
+	struct page_pool *pages;
+	struct xdp_rxq_info xdp_rxq;
+	struct pvnet_tx_stats tx_stats;
+	struct pvnet_rx_stats rx_stats;
+	char irq_name[PVNET_RINGS][IFNAMSIZ + 12];
+};
+
+/**
+ * struct pvnet_offer - what the back end can do, as far as we use it
+ * @max_queues: as many, or fewer
+ * @split: each ring has an event channel of its own
+ * @sg: packets of several slots
+ * @gso4, @gso6: TCP packets to be segmented later
+ * @csum4, @csum6: packets without their checksum
+ * @multicast: filters multicast packets, and lets us say when
+ * @xdp: leaves free bytes before a packet if asked to
+ */
+struct pvnet_offer {
+	unsigned int max_queues;
+	bool split;
+	bool sg;
+	bool gso4;
+	bool gso6;
+	bool csum4;
+	bool csum6;
+	bool multicast;
+	bool xdp;
+};
+
+/**
+ * struct pvnet - one network device
+ * @bus: as the bus sees it
+ * @dev: as the network stack sees it
+ * @offer: what was agreed on with the back end; since setup
+ * @wanted_queues: as many if the back end has them
+ * @connected: rings are in use; changes under the RTNL
+ * @xdp: rings leave headroom for XDP; since setup
+ * @failed: the device has been given up
+ * @was_connected: this is not the first connection
+ * @prog: XDP program or NULL
+ * @multicast: brings the back end's filter up to date
+ * @filter: what request-multicast-control says
+ * @queue_count: rings made by setup
+ * @max_queues: elements of @queues
+ * @queues: all that there may be
+ */
+struct pvnet {
+	struct pvbus_device *bus;
+	struct net_device *dev;
+	struct pvnet_offer offer;
+	unsigned int wanted_queues;
+	bool connected;
+	bool xdp;
+	unsigned long failed;
+	bool was_connected;
+	struct bpf_prog __rcu *prog;
+	struct delayed_work multicast;
+	bool filter;
+	unsigned int queue_count;
+	unsigned int max_queues;
+	struct pvnet_queue *queues;
+};
+
+/* netdev.c */
+int pvnet_create(struct pvbus_device *bus, const u8 *mac, unsigned int mtu);
+void pvnet_destroy(struct pvnet *net);
+void pvnet_start(struct pvnet *net);
+void pvnet_stop(struct pvnet *net);
+
+/* queue.c */
+int pvnet_queue_open(struct pvnet_queue *queue);
+void pvnet_queue_close(struct pvnet_queue *queue);
+void pvnet_queue_fail(struct pvnet_queue *queue, const struct pvring *ring);
+
+/* transmit.c; callers hold the lock of queue->txq but for xmit, which has it */
+netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev);
+void pvnet_kick(struct pvnet_queue *queue);
+bool pvnet_reap(struct pvnet_queue *queue, int budget);
+void pvnet_flush(struct pvnet_queue *queue);
+
+/* receive.c */
+int pvnet_receive(struct pvnet_queue *queue, int budget);
+int pvnet_fill(struct pvnet_queue *queue);
+void pvnet_drain(struct pvnet_queue *queue);
+struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot);
+void pvnet_deliver(struct pvnet_queue *queue, struct sk_buff *skb);
+
+/* xdp.c */
+void pvnet_xdp_run(struct pvnet_queue *queue, struct bpf_prog *prog,
+		   unsigned int *redirected);
+int pvnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
+		   u32 flags);
+int pvnet_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+
+/* multicast.c */
+void pvnet_set_rx_mode(struct net_device *dev);
+void pvnet_multicast_init(struct pvnet *net);
+void pvnet_multicast_restart(struct pvnet *net);
+
+/* ethtool.c */
+extern const struct ethtool_ops pvnet_ethtool_ops;
+
+/* connect.c: parameters of the module */
+extern bool pvnet_lend;
+extern unsigned int pvnet_copybreak;
+unsigned int pvnet_queue_limit(void);
+
+#endif /* PVNET_H */

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From the receive ring to the network stack.
+ *
+ * A small packet is copied out of its page, which stays granted.  For a larger
+ * one the page is taken from the back end and goes up the stack, and another
+ * from the page pool takes its place; without another the packet is dropped, so
+ * that the ring never runs short of pages.
+ */
+#include <linux/etherdevice.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <pvguest/platform.h>
+
+#include "pvnet.h"
+
+/* Bytes in the linear part of a packet of several pages: headers fit. */
+#define HEAD		128
+/* Free slots that are worth telling the back end of while more is to do. */
+#define REFILL_BATCH	64
+
+/**
+ * pvnet_fill() - offer a page in each slot of a new ring
+ * @queue: queue whose ring nobody knows yet
+ *
+ * Context: process; sleeps.
+ * Return: 0 or -ENOMEM.
+ */
+int pvnet_fill(struct pvnet_queue *queue)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < PVNET_SLOTS; slot++) {
+		struct page *page = page_pool_alloc_pages(queue->pages,
+							  GFP_KERNEL | __GFP_ZERO);
+
+		if (!page)
+			return -ENOMEM;
+		pvnet_rx_offer(&queue->rx, slot, page);
+	}
+	pvnet_rx_refill(&queue->rx);
+	pvring_push(&queue->rx.ring);
+	return 0;
+}
+
+/**
+ * pvnet_drain() - take all pages from the receive ring
+ * @queue: queue that nobody uses any more
+ */
+void pvnet_drain(struct pvnet_queue *queue)
+{
+	unsigned int slot;
+	struct page *page;
+
+	for (slot = 0; slot < PVNET_SLOTS; slot++) {
+		/* One that the back end keeps leaves the pool this way. */
+		pvnet_rx_claim(&queue->rx, slot, &page);
+		if (page)
+			page_pool_put_full_page(queue->pages, page, false);
+	}
+}
+
+/**
+ * pvnet_take_page() - get the page of a slot for good, with another in its place
+ * @queue: queue, in its poll
+ * @slot: the slot
+ *
+ * Return: the page, or NULL if there is no memory or the back end keeps it.
+ */
+struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot)
+{
+	struct page *fresh = page_pool_dev_alloc_pages(queue->pages);
+	struct page *page;
+	bool ours;
+
+	if (unlikely(!fresh))
+		return NULL;
+	ours = pvnet_rx_claim(&queue->rx, slot, &page);
+	pvnet_rx_offer(&queue->rx, slot, fresh);
+	if (likely(ours))
+		return page;
+	page_pool_put_full_page(queue->pages, page, false);
+	return NULL;
+}
+
+static struct sk_buff *copy_small(struct pvnet_queue *queue,
+				  const struct pvnet_piece *piece)
+{
+	struct sk_buff *skb = napi_alloc_skb(&queue->napi, piece->len);
+
+	if (skb) {
+		skb_put_data(skb, page_address(queue->rx.slots[piece->slot].page) +
+			     piece->offset, piece->len);
+		queue->rx_stats.copied++;
+	}
+	return skb;
+}
+
+/* The page becomes the linear part. */
+static struct sk_buff *wrap_page(struct pvnet_queue *queue,
+				 const struct pvnet_piece *piece)
+{
+	struct page *page = pvnet_take_page(queue, piece->slot);
+	struct sk_buff *skb;
+
+	if (!page)
+		return NULL;
+	skb = napi_build_skb(page_address(page), PAGE_SIZE);
+	if (unlikely(!skb)) {
+		page_pool_put_full_page(queue->pages, page, true);
+		return NULL;
+	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, piece->offset);
+	skb_put(skb, piece->len);
+	return skb;
+}
+
+/* Headers are copied, pages become fragments. */
+static struct sk_buff *gather(struct pvnet_queue *queue,
+			      const struct pvnet_packet *packet)
+{
+	const struct pvnet_piece *piece = packet->piece;
+	u32 head = packet->pieces > MAX_SKB_FRAGS ? piece->len :
+		   min_t(u32, piece->len, HEAD);
+	struct sk_buff *skb = napi_alloc_skb(&queue->napi, head);
+	unsigned int i;
+
+	if (unlikely(!skb))
+		return NULL;
+	skb_mark_for_recycle(skb);
+	skb_put_data(skb, page_address(queue->rx.slots[piece->slot].page) +
+		     piece->offset, head);
+	for (i = 0; i < packet->pieces; i++, piece++, head = 0) {
+		struct page *page;
+
+		if (piece->len == head)
+			continue;
+		page = pvnet_take_page(queue, piece->slot);
+		if (unlikely(!page)) {
+			kfree_skb(skb);
+			return NULL;
+		}
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
+				piece->offset + head, piece->len - head,
+				PAGE_SIZE);
+	}
+	return skb;
+}
+
+/* What the back end says of checksum and segments, as the stack wants it. */
+static bool describe(struct sk_buff *skb, const struct pvnet_packet *packet)
+{
+	bool gso = packet->gso_size;
+
+	if (packet->flags & XEN_NETRXF_csum_blank || gso) {
+		bool blank = packet->flags & XEN_NETRXF_csum_blank;
+
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		if (skb_checksum_setup(skb, !blank))
+			return false;
+	} else if (packet->flags & XEN_NETRXF_data_validated) {
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	}
+	if (gso) {
+		bool v4 = packet->gso_type == XEN_NETIF_GSO_TYPE_TCPV4;
+
+		if (skb->protocol != (v4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6)) ||
+		    skb->csum_offset != offsetof(struct tcphdr, check))
+			return false;
+		skb_shinfo(skb)->gso_size = packet->gso_size;
+		skb_shinfo(skb)->gso_type = SKB_GSO_DODGY |
+			(v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
+	}
+	return true;
+}
+
+/**
+ * pvnet_deliver() - send a received packet up the stack
+ * @queue: queue, in its poll
+ * @skb: all bytes of the packet, from the Ethernet header on
+ */
+void pvnet_deliver(struct pvnet_queue *queue, struct sk_buff *skb)
+{
+	struct pvnet_rx_stats *stats = &queue->rx_stats;
+
+	stats->packets++;
+	stats->bytes += skb->len;
+	skb->protocol = eth_type_trans(skb, queue->net->dev);
+	skb_reset_network_header(skb);
+	skb_record_rx_queue(skb, queue->index);
+	if (unlikely(!describe(skb, &queue->rx.packet))) {
+		stats->drop_checksum++;
+		kfree_skb(skb);
+		return;
+	}
+	napi_gro_receive(&queue->napi, skb);
+}
+
+static void receive_packet(struct pvnet_queue *queue)
+{
+	const struct pvnet_packet *packet = &queue->rx.packet;
+	const struct pvnet_piece *piece = packet->piece;
+	struct sk_buff *skb;
+
+	if (packet->pieces > 1 || piece->offset + piece->len > PVNET_WRAP_END)
+		skb = gather(queue, packet);
+	else if (piece->len <= READ_ONCE(pvnet_copybreak))
+		skb = copy_small(queue, piece);
+	else
+		skb = wrap_page(queue, piece);
+	if (likely(skb))
+		pvnet_deliver(queue, skb);
+	else
+		queue->rx_stats.drop_memory++;
+}
+
+static void refill(struct pvnet_queue *queue)
+{
+	pvnet_rx_refill(&queue->rx);
+	if (pvring_push(&queue->rx.ring)) {
+		pvguest_notify(queue->irq[PVNET_RX]);
+		queue->rx_stats.notifications++;
+	}
+}
+
+/**
+ * pvnet_receive() - take packets from the ring
+ * @queue: queue, in its poll
+ * @budget: how many at most
+ *
+ * Return: how many; @budget also if the back end has used up its share without.
+ */
+int pvnet_receive(struct pvnet_queue *queue, int budget)
+{
+	struct bpf_prog *prog = rcu_dereference_bh(queue->net->prog);
+	struct pvnet_rx *rx = &queue->rx;
+	unsigned int responses = PVNET_SLOTS, redirected = 0;
+	int packets = 0;
+
+	while (packets < budget && pvnet_rx_next(rx, &responses) > 0) {
+		packets++;
+		if (unlikely(rx->packet.bad))
+			queue->rx_stats.drop_bad++;
+		else if (unlikely(prog))
+			pvnet_xdp_run(queue, prog, &redirected);
+		else
+			receive_packet(queue);
+		pvnet_rx_done(rx);
+		if (pvring_room(&rx->ring) >= REFILL_BATCH)
+			refill(queue);
+	}
+	if (redirected)
+		xdp_do_flush();
+	refill(queue);
+	return responses ? packets : budget;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * XDP: programs that look at a received packet before the stack does, and may
+ * drop it, send it back or on to another device.
+ *
+ * A program runs on a page that the back end can no longer reach.  It needs
+ * free bytes before the packet, whole packets in one page, and checksums that
+ * are there; back ends heed such wishes only when they connect, so loading or
+ * unloading a program makes a new connection.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_trace.h>
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <net/xdp.h>
+
+#include "pvnet.h"
+
+static bool send_frame(struct pvnet_queue *queue, const void *data, u32 len,
+		       u32 head, const struct skb_shared_info *more)
+{
+	unsigned int i;
+
+	if (!pvnet_tx_begin(&queue->tx, NULL, len, 0, NULL))
+		return false;
+	pvnet_tx_copy(&queue->tx, data, head);
+	for (i = 0; more && i < more->nr_frags; i++)
+		pvnet_tx_copy(&queue->tx, skb_frag_address(&more->frags[i]),
+			      skb_frag_size(&more->frags[i]));
+	pvnet_tx_end(&queue->tx);
+	return true;
+}
+
+/* After frames are written: the stack must not run out of room unawares. */
+static void end_frames(struct pvnet_queue *queue, unsigned int sent,
+		       unsigned int refused)
+{
+	struct pvnet_tx_stats *stats = &queue->tx_stats;
+
+	if (!pvnet_tx_has_room(&queue->tx))
+		netif_tx_stop_queue(queue->txq);
+	if (sent)
+		pvnet_kick(queue);
+	stats->xdp += sent;
+	stats->xdp_full += refused;
+}
+
+/* XDP_TX: a copy goes back the way it came. */
+static void send_back(struct pvnet_queue *queue, const struct xdp_buff *xdp)
+{
+	u32 len = xdp->data_end - xdp->data;
+	bool sent;
+
+	__netif_tx_lock(queue->txq, smp_processor_id());
+	sent = send_frame(queue, xdp->data, len, len, NULL);
+	end_frames(queue, sent, !sent);
+	__netif_tx_unlock(queue->txq);
+}
+
+static void pass(struct pvnet_queue *queue, const struct xdp_buff *xdp)
+{
+	struct sk_buff *skb = napi_build_skb(xdp->data_hard_start, PAGE_SIZE);
+
+	if (!skb) {
+		queue->rx_stats.drop_memory++;
+		page_pool_put_full_page(queue->pages,
+					virt_to_page(xdp->data), true);
+		return;
+	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, xdp->data - xdp->data_hard_start);
+	skb_put(skb, xdp->data_end - xdp->data);
+	if (xdp->data > xdp->data_meta)
+		skb_metadata_set(skb, xdp->data - xdp->data_meta);
+	pvnet_deliver(queue, skb);
+}
+
+/* What becomes of the packet; true if its page is ours to offer again. */
+static bool judge(struct pvnet_queue *queue, struct bpf_prog *prog,
+		  struct xdp_buff *xdp, struct page *fresh,
+		  unsigned int *redirected)
+{
+	struct net_device *dev = queue->net->dev;
+	u32 verdict = bpf_prog_run_xdp(prog, xdp);
+
+	switch (verdict) {
+	case XDP_PASS:
+		if (!fresh)
+			break;
+		pass(queue, xdp);
+		return false;
+	case XDP_REDIRECT:
+		if (!fresh || xdp_do_redirect(dev, xdp, prog))
+			break;
+		queue->rx_stats.xdp_redirect++;
+		(*redirected)++;
+		return false;
+	case XDP_TX:
+		send_back(queue, xdp);
+		return true;
+	case XDP_DROP:
+		queue->rx_stats.xdp_drop++;
+		return true;
+	default:
+		bpf_warn_invalid_xdp_action(dev, prog, verdict);
+		break;
+	}
+	queue->rx_stats.xdp_drop++;
+	trace_xdp_exception(dev, prog, verdict);
+	return true;
+}
+
+/**
+ * pvnet_xdp_run() - let a program decide about the packet that was found
+ * @queue: queue, in its poll
+ * @prog: the program
+ * @redirected: counts packets for which xdp_do_flush() is due
+ */
+void pvnet_xdp_run(struct pvnet_queue *queue, struct bpf_prog *prog,
+		   unsigned int *redirected)
+{
+	const struct pvnet_packet *packet = &queue->rx.packet;
+	const struct pvnet_piece *piece = packet->piece;
+	struct page *page, *fresh;
+	struct xdp_buff xdp;
+
+	queue->rx_stats.xdp_packets++;
+	/* Loaded, but the back end has not been told yet. */
+	if (!queue->net->xdp || packet->pieces > 1 ||
+	    piece->offset + piece->len > PVNET_WRAP_END) {
+		queue->rx_stats.drop_xdp_off++;
+		return;
+	}
+	fresh = page_pool_dev_alloc_pages(queue->pages);
+	if (unlikely(!pvnet_rx_claim(&queue->rx, piece->slot, &page))) {
+		queue->rx_stats.drop_memory++;
+		page_pool_put_full_page(queue->pages, page, false);
+		if (fresh)
+			pvnet_rx_offer(&queue->rx, piece->slot, fresh);
+		else
+			pvring_break(&queue->rx.ring, "rx pages kept", 1);
+		return;
+	}
+	xdp_init_buff(&xdp, PAGE_SIZE, &queue->xdp_rxq);
+	xdp_prepare_buff(&xdp, page_address(page), piece->offset, piece->len,
+			 true);
+	if (judge(queue, prog, &xdp, fresh, redirected)) {
+		if (fresh)
+			page_pool_put_full_page(queue->pages, fresh, true);
+		fresh = page;
+	}
+	pvnet_rx_offer(&queue->rx, piece->slot, fresh);
+}
+
+/**
+ * pvnet_xdp_xmit() - send frames that another device received
+ * @dev: the device
+ * @n: how many
+ * @frames: the frames; those sent are freed
+ * @flags: XDP_XMIT_FLUSH
+ *
+ * Return: how many were sent, or a negative error.
+ */
+int pvnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
+		   u32 flags)
+{
+	struct pvnet *net = netdev_priv(dev);
+	int cpu = smp_processor_id();
+	struct pvnet_queue *queue;
+	int sent;
+
+	if (flags & ~XDP_XMIT_FLAGS_MASK)
+		return -EINVAL;
+	if (!READ_ONCE(net->connected))
+		return -ENETDOWN;
+	queue = &net->queues[cpu % net->queue_count];
+	__netif_tx_lock(queue->txq, cpu);
+	for (sent = 0; sent < n; sent++) {
+		struct xdp_frame *frame = frames[sent];
+		struct skb_shared_info *more = NULL;
+
+		if (xdp_frame_has_frags(frame))
+			more = xdp_get_shared_info_from_frame(frame);
+		if (!send_frame(queue, frame->data, xdp_get_frame_len(frame),
+				frame->len, more))
+			break;
+		xdp_return_frame_rx_napi(frame);
+	}
+	end_frames(queue, sent, n - sent);
+	__netif_tx_unlock(queue->txq);
+	return sent;
+}
+
+static int set_prog(struct net_device *dev, struct netdev_bpf *bpf)
+{
+	struct pvnet *net = netdev_priv(dev);
+	struct bpf_prog *old = rtnl_dereference(net->prog);
+
+	if (bpf->prog && net->connected && !net->offer.xdp) {
+		NL_SET_ERR_MSG_MOD(bpf->extack,
+				   "the back end lacks feature-xdp-headroom");
+		return -EOPNOTSUPP;
+	}
+	if (bpf->prog && dev->mtu + VLAN_ETH_HLEN > PVNET_XDP_FRAME) {
+		NL_SET_ERR_MSG_MOD(bpf->extack, "lower the MTU first");
+		return -EINVAL;
+	}
+	rcu_assign_pointer(net->prog, bpf->prog);
+	if (old)
+		bpf_prog_put(old);
+	/* The stack sees no carrier until the back end has been told. */
+	if (net->connected && net->xdp != !!bpf->prog) {
+		netif_carrier_off(dev);
+		pvbus_restart(net->bus);
+	}
+	return 0;
+}
+
+/** pvnet_bpf() - the stack's wishes concerning XDP; under the RTNL */
+int pvnet_bpf(struct net_device *dev, struct netdev_bpf *bpf)
+{
+	switch (bpf->command) {
+	case XDP_SETUP_PROG:
+		return set_prog(dev, bpf);
+	default:
+		return -EINVAL;
+	}
+}
