@@ -76,13 +76,14 @@ static void set_status(grant_ref_t ref)
 
 void *hyp_map(grant_ref_t ref, domid_t domain, bool write)
 {
-	struct pin *pin = &hyp_pins[ref];
 	struct page *page = NULL;
 	domid_t allowed;
+	struct pin *pin;
 	u16 flags;
 
 	if (ref >= refs())
 		return NULL;
+	pin = &hyp_pins[ref];
 	flags = flags_of(ref);
 	allowed = hyp_version == 2 ? hyp_table.v2[ref].hdr.domid : hyp_table.v1[ref].domid;
 	if (!pin->page) {

@@ -63,13 +63,13 @@ typedef unsigned int gfp_t;
 #define module_param_named(name, var, type, perm) \
 	struct shim_param_##name { int unused; }
 #define module_param(var, type, perm)	module_param_named(var, var, type, perm)
-#define shim_initcall(fn) \
-	int (*const shim_init_##fn)(void) __attribute__((unused)) = (fn)
-#define core_initcall(fn)	static shim_initcall(fn)
-#define subsys_initcall(fn)	static shim_initcall(fn)
-#define device_initcall(fn)	static shim_initcall(fn)
-#define late_initcall(fn)	static shim_initcall(fn)
-#define late_initcall_sync(fn)	static shim_initcall(fn)
+/* The test calls shim_init_NAME(). */
+#define shim_initcall(fn)	int (*const shim_init_##fn)(void) = (fn)
+#define core_initcall(fn)	shim_initcall(fn)
+#define subsys_initcall(fn)	shim_initcall(fn)
+#define device_initcall(fn)	shim_initcall(fn)
+#define late_initcall(fn)	shim_initcall(fn)
+#define late_initcall_sync(fn)	shim_initcall(fn)
 
 /* Numbers. */
 

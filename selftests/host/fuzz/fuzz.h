@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all fuzz targets have in common.  An input is a script: bytes that say
+ * what front end and back end do next; when it ends, so does the run, and the
+ * target takes everything down and looks at what is left.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include "../driver/kernel.h"
+#include "../driver/hypervisor.h"
+
+/* The next bytes of the script; zeros after its end. */
+u8 next_u8(void);
+u16 next_u16(void);
+u32 next_u32(void);
+/* One of @n, for @n > 0. */
+u32 next_below(u32 n);
+/* A number of the kind that breaks things: near @likely, or anything. */
+u32 next_evil(u32 likely);
+bool script_ended(void);
+
+/*
+ * Give the back end a part of the script for itself: @act is called whenever
+ * it could get in between, up to @times times.
+ */
+void race_with(void (*act)(void), unsigned int times);
+void race_over(void);
+
+/* The target's: one run. */
+void run_script(void);
+
+#define must(x)		shim_check(x, #x)
+
+#endif /* FUZZ_H */
