@@ -222,6 +222,8 @@ static int pv_domain_map(struct irq_domain *domain, unsigned int irq,
 					      "event");
 	if (p->flags & PVGUEST_EVENT_PERCPU)
 		irq_set_status_flags(irq, IRQ_NO_BALANCING);
+	/* The hypervisor moves a port at any time, not just at its next event. */
+	irq_set_status_flags(irq, IRQ_MOVE_PCNTXT);
 	return 0;
 }
 
