@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 include driver/driver.mk
 
-$(OUT)/test_ring $(OUT)/test_grant: CFLAGS := $(DRIVER_CFLAGS) $(CFLAGS)
-$(OUT)/test_ring $(OUT)/test_grant: $(DRIVER_HEADERS)
+DRIVER_TESTS := $(addprefix $(OUT)/,test_ring test_grant test_pvnet_tx test_pvnet_rx)
+$(DRIVER_TESTS): CFLAGS := $(DRIVER_CFLAGS) $(CFLAGS)
+$(DRIVER_TESTS): $(DRIVER_HEADERS)
