@@ -56,7 +56,8 @@ typedef unsigned int gfp_t;
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define BUILD_BUG_ON(x)		_Static_assert(!(x), #x)
-#define static_assert		_Static_assert
+#undef static_assert
+#define static_assert(x, ...)	_Static_assert(x, #x)
 #define EXPORT_SYMBOL_GPL(x)
 #define EXPORT_SYMBOL(x)
 #define MODULE_PARM_DESC(name, text)

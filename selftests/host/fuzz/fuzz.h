@@ -27,6 +27,25 @@ bool script_ended(void);
 void race_with(void (*act)(void), unsigned int times);
 void race_over(void);
 
+/* The back end's domain, and what it does with grants (back.c). */
+#define BACK		2
+/* It has done nothing wrong so far; a target sets it at the start. */
+extern bool honest;
+
+/* Start the grant layer; the hypervisor has been reset. */
+void grants_boot(void);
+/* Map or unmap something, writing to it if that is allowed. */
+void back_map(void);
+void back_unmap(void);
+void back_map_or_unmap(void);
+/*
+ * The back end lets go of everything: then all must have been released, every
+ * page and reference.
+ */
+void grants_end(void);
+/* Write a word of a shared ring that an honest back end would not. */
+void back_scribble(void *shared, size_t bytes, u32 req_prod, u32 rsp_cons);
+
 /* The target's: one run. */
 void run_script(void);
 

@@ -7,15 +7,10 @@
 
 #include "fuzz.h"
 
-#define BACK		2
 #define MAX_FRAMES	9
 #define POOLS		3
 #define HELD		24
 #define AREAS		4
-#define MAPPINGS	32
-
-extern int (*const shim_show_grants)(struct seq_file *m, void *v);
-extern int (*const shim_init_pvgrant_init)(void);
 
 static struct pvgrant_pool pools[POOLS];
 /* Grants that a front end has, and the pages behind them. */
@@ -27,54 +22,8 @@ static struct held {
 } held[HELD];
 static unsigned int held_count;
 static struct pvgrant_area areas[AREAS];
-/* What back ends have mapped. */
-static struct { grant_ref_t ref; bool write; } mapped[MAPPINGS];
-static unsigned int mapped_count;
 /* Each reference is with one user at most. */
 static u8 owned[HYP_MAX_FRAMES * 512];
-
-static void page_freed(struct page *page)
-{
-	shim_check(!hyp_reachable(page), "page freed while a back end can reach it");
-}
-
-static void back_map(void)
-{
-	grant_ref_t ref = next_u8() & 1 ? 8 + next_below(64) : next_u16();
-	bool write = next_u8() & 1;
-	u64 *page;
-
-	if (mapped_count == MAPPINGS)
-		return;
-	page = hyp_map(ref, BACK, write);
-	if (!page)
-		return;
-	/* A page that nobody cleared would show what was there before. */
-	must(page[0] != 0x5a5a5a5a5a5a5a5a);
-	if (write)
-		page[next_below(512)] = next_u8();
-	mapped[mapped_count].ref = ref;
-	mapped[mapped_count++].write = write;
-}
-
-static void back_unmap(void)
-{
-	unsigned int i;
-
-	if (!mapped_count)
-		return;
-	i = next_below(mapped_count);
-	hyp_unmap(mapped[i].ref, mapped[i].write);
-	mapped[i] = mapped[--mapped_count];
-}
-
-static void one_race(void)
-{
-	if (next_u8() & 1)
-		back_map();
-	else
-		back_unmap();
-}
 
 static void pool_init(struct pvgrant_pool *pool)
 {
@@ -164,21 +113,9 @@ static void area_change(struct pvgrant_area *area)
 		must(!owned[area->refs[i]]++);
 }
 
-static unsigned int value_of(const char *text, const char *name)
-{
-	char line[32];
-	const char *at;
-
-	snprintf(line, sizeof(line), "\n%s ", name);
-	at = strstr(text, line);
-	must(at);
-	return strtoul(at + strlen(line), NULL, 10);
-}
-
 static void take_down(void)
 {
-	unsigned int i, forgotten, pages;
-	struct seq_file m = {};
+	unsigned int i;
 
 	shim_fail_after = -1;
 	for (i = 0; i < POOLS; i++)
@@ -188,19 +125,7 @@ static void take_down(void)
 		if (areas[i].va)
 			area_change(&areas[i]);
 	}
-	/* All that back ends held is released once they let go. */
-	hyp_unmap_all();
-	shim_run_work();
-	must(!shim_run_work());
-	shim_show_grants(&m, NULL);
-	forgotten = value_of(m.text, "forgotten");
-	must(value_of(m.text, "deferred") == 0);
-	must(value_of(m.text, "lost") == 0);
-	must(value_of(m.text, "in_use") == forgotten);
-	pages = shim_pages;
-	must(pages == forgotten && hyp_granted() <= forgotten);
-	/* The two lists of frames stay. */
-	must(shim_allocations == 2);
+	grants_end();
 }
 
 void run_script(void)
@@ -217,9 +142,7 @@ void run_script(void)
 	memset(areas, 0, sizeof(areas));
 	memset(owned, 0, MAX_FRAMES * 512);
 	held_count = 0;
-	mapped_count = 0;
-	must(!shim_init_pvgrant_init());
-	shim_page_freed = page_freed;
+	grants_boot();
 
 	while (!script_ended()) {
 		u8 op = next_u8(), arg = op >> 4;
@@ -259,7 +182,7 @@ void run_script(void)
 			shim_fail_after = arg;
 			break;
 		default:
-			race_with(one_race, 1 + arg % 4);
+			race_with(back_map_or_unmap, 1 + arg % 4);
 			break;
 		}
 	}

@@ -20,8 +20,6 @@ static struct pvring_shared *shared;
 static u64 content[SLOTS];
 static bool in_flight[SLOTS];
 static u32 sent, pushed, taken;
-/* The back end has done nothing wrong so far. */
-static bool honest;
 /* Its own indexes; it is awake; it has sent us an event. */
 static u32 back_cons, back_prod;
 static bool back_awake;
