@@ -42,15 +42,12 @@ static void pool_init(struct pvgrant_pool *pool)
 static void allow(struct pvgrant_pool *pool)
 {
 	struct held *h = &held[held_count];
-	u64 *data;
 
 	if (held_count == HELD)
 		return;
-	h->page = alloc_page(GFP_KERNEL);
+	h->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!h->page)
 		return;
-	data = page_address(h->page);
-	data[0] = 0x1234;
 	h->pool = pool;
 	h->ref = pvgrant_take(pool);
 	if (h->ref == PVGRANT_NONE) {
