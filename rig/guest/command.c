@@ -25,7 +25,7 @@
 #define LOGLEVEL_DYING	1		/* only what a dying kernel says */
 
 enum {
-	IN_STDOUT, IN_STDERR, IN_KMSG, IN_CHILD, IN_NETWORK, INPUTS
+	IN_STDOUT, IN_STDERR, IN_KMSG, IN_CHILD, IN_NETWORK, IN_ORDERS, INPUTS
 };
 
 static void exec_command(char **argv)
@@ -93,6 +93,7 @@ int run_command(char **argv, int events)
 	if (in[IN_KMSG].fd >= 0)
 		lseek(in[IN_KMSG].fd, 0, SEEK_END);
 	klogctl(LOGLEVEL_ACTION, NULL, LOGLEVEL_DYING);
+	orders_start();
 
 	child = fork();
 	if (!child) {
@@ -112,6 +113,7 @@ int run_command(char **argv, int events)
 		return 126;
 	}
 	while (!ended || in[IN_STDOUT].fd >= 0 || in[IN_STDERR].fd >= 0) {
+		in[IN_ORDERS].fd = orders_source();
 		for (i = 0; i < INPUTS; i++) {
 			in[i].events = POLLIN;
 			in[i].revents = 0;
@@ -128,6 +130,8 @@ int run_command(char **argv, int events)
 		}
 		if (in[IN_NETWORK].revents)
 			network_event(events);
+		if (in[IN_ORDERS].revents)
+			orders_event();
 		for (i = 0; i < IN_CHILD; i++) {
 			if (in[i].revents && !pump(in[i].fd, types[i])) {
 				close(in[i].fd);

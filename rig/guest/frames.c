@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,6 +21,11 @@
 #define FRAME_STX	0x02
 #define FRAME_ETX	0x03
 #define FRAME_ACK	0x06
+#define FRAME_HEAD	9	/* type and sequence */
+#define FRAME_TAIL	8	/* check sum */
+#define FRAME_SIZE	(CHUNK / 3 * 4 + FRAME_HEAD + FRAME_TAIL)
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 int console = -1;
 static unsigned int sequence;
@@ -58,8 +64,6 @@ static void write_all(int fd, const char *data, size_t size)
 
 static size_t base64(char *out, const unsigned char *in, size_t size)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t at = 0, i;
 
 	for (i = 0; i < size; i += 3) {
@@ -78,10 +82,28 @@ static size_t base64(char *out, const unsigned char *in, size_t size)
 	return at;
 }
 
+/* Returns the size of the result, or -1 if @in is not base64. */
+static ssize_t unbase64(char *out, const char *in, size_t size)
+{
+	const char *digit;
+	unsigned int bits = 0;
+	size_t at = 0, i;
+
+	for (i = 0; i < size && in[i] != '='; i++) {
+		digit = memchr(digits, in[i], sizeof(digits) - 1);
+		if (!digit)
+			return -1;
+		bits = bits << 6 | (digit - digits);
+		if (i % 4)
+			out[at++] = bits >> (6 - i % 4 * 2);
+	}
+	return at;
+}
+
 /* Send at most CHUNK bytes as one frame. */
 void send_frame(char type, const void *data, size_t size)
 {
-	static char frame[CHUNK / 3 * 4 + 64];
+	static char frame[FRAME_SIZE + 8];
 	size_t at;
 
 	frame[0] = FRAME_STX;
@@ -91,6 +113,32 @@ void send_frame(char type, const void *data, size_t size)
 	frame[at++] = FRAME_ETX;
 	frame[at++] = '\n';
 	write_all(console, frame, at);
+}
+
+/*
+ * The next byte @c from the console: returns the type of the frame that it
+ * completes, with its payload in @data, which has room for CHUNK bytes; or 0.
+ */
+char receive_frame(char c, char *data, size_t *size)
+{
+	static char body[FRAME_SIZE + 1];
+	static size_t count;
+	ssize_t found = -1;
+
+	if (c == FRAME_STX) {
+		count = 0;
+	} else if (c != FRAME_ETX) {
+		if (count < FRAME_SIZE)
+			body[count++] = c;
+	} else if (count >= FRAME_HEAD + FRAME_TAIL && count < FRAME_SIZE) {
+		body[count] = 0;
+		count -= FRAME_TAIL;
+		if (crc32(0, body, count) == strtoul(body + count, NULL, 16))
+			found = unbase64(data, body + FRAME_HEAD, count - FRAME_HEAD);
+		count = 0;
+	}
+	*size = found;
+	return found < 0 ? 0 : body[0];
 }
 
 void send_text(char type, const char *text)

@@ -19,6 +19,7 @@ extern int console;
 int open_console(void);
 void console_raw(struct termios *before);
 void send_frame(char type, const void *data, size_t size);
+char receive_frame(char c, char *data, size_t *size);
 void send_text(char type, const char *text);
 void complain(const char *what);
 void wait_for_ack(int patience);
@@ -30,6 +31,12 @@ long setting(const char *key, long otherwise);
 /* network.c */
 int network_start(void);	/* returns the source of events, or -1 */
 void network_event(int events);
+
+/* orders.c */
+void orders_start(void);
+int orders_source(void);	/* what to wait for: a descriptor, or -1 */
+void orders_event(void);
+int give_order(char **words);
 
 /* command.c */
 int run_command(char **argv, int events);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* First process of the guest: runs one command, sends home what it printed. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,15 @@ static void mount_all(void)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct termios cooked = { 0 };
-	char **argv, *words, text[32];
+	char **command, *words, text[32];
 	size_t size = 0, at, count = 0;
 	int status, events;
 
+	if (argc && !strcmp(program_invocation_short_name, "control"))
+		return give_order(argv + 1);
 	mount_all();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/root", 1);
@@ -48,6 +51,10 @@ int main(void)
 	setenv("PS1", "guest# ", 1);
 	snprintf(text, sizeof(text), "guest%ld", setting("guest", 1));
 	sethostname(text, strlen(text));
+	snprintf(text, sizeof(text), "%ld", setting("guest", 1));
+	setenv("PVGUEST_NUMBER", text, 1);
+	snprintf(text, sizeof(text), "%ld", setting("guests", 1));
+	setenv("PVGUEST_COUNT", text, 1);
 	console = open_console();
 	console_raw(&cooked);
 	events = network_start();
@@ -59,10 +66,10 @@ int main(void)
 	for (at = 0; words && at < size; at += strlen(words + at) + 1)
 		count++;
 	if (count) {
-		argv = calloc(count + 1, sizeof(*argv));
+		command = calloc(count + 1, sizeof(*command));
 		for (at = 0, count = 0; at < size; at += strlen(words + at) + 1)
-			argv[count++] = words + at;
-		status = run_command(argv, events);
+			command[count++] = words + at;
+		status = run_command(command, events);
 	} else {
 		status = run_shell(&cooked);
 		/* The shell led a session: its end hung up the console. */

@@ -30,7 +30,7 @@ class Machine:
     def __init__(self, options):
         self.options = options
         self.image = control_image.Image()
-        self.memory = memory_class(options.memory)
+        self.memory = memory_class(options.memory * options.guests)
 
     def words(self):
         """The emulator's command line, the same when saving and when resuming."""

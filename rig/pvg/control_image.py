@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The control domain's boot archive: Debian's kernel modules and Xen tools, and our few scripts."""
-import re
 import subprocess
 from pathlib import Path
 
-from pvg import cpio, errors, files, network, packages, paths, progress
+from pvg import cpio, files, network, packages, paths, programs, progress
 
 KERNEL_PACKAGE = "linux-image-amd64"
 TOOL_PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxenmisc4.17",
@@ -18,7 +17,13 @@ PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenconsole", "xe
             "xenctx", "lsevtchn", "losetup", "flock", "bash", "ebtables-legacy",
             "ebtables-legacy-restore")
 TOOLS = "usr/lib/xen-4.17/bin"
-LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/ebtables")
+
+# Brought in only by runs that want them: programs and the packages that hold them.
+EXTRAS = {
+    "tools": (("tcpdump", "iperf3", "ethtool"),
+              ("tcpdump", "libpcap0.8", "libdbus-1-3", "libssl3", "iperf3", "libiperf0",
+               "libsctp1", "ethtool", "libmnl0")),
+}
 
 # In the order of loading, with their parameters. Back ends offer as many queues as on a host with
 # more CPUs than the control domain has here.
@@ -40,10 +45,10 @@ class Image:
     """Boot archive of the control domain, made from Debian packages."""
 
     def __init__(self):
-        packages.require(["kmod", "busybox-static", "binutils", "bash", "libuuid1", "liblzma5",
-                          "libzstd1", "zlib1g", "libnl-3-200", "libnl-route-3-200"])
+        packages.require(["kmod", "busybox-static", "bash", "libuuid1", "liblzma5", "libzstd1",
+                          "zlib1g", "libnl-3-200", "libnl-route-3-200"])
         self.kernel_package = _kernel_package()
-        self.roots = [packages.unpacked(name) for name in TOOL_PACKAGES]
+        self.tools = programs.Programs(TOOL_PACKAGES)
         self.kernel_root = packages.unpacked(self.kernel_package)
 
     def kernel(self):
@@ -53,9 +58,10 @@ class Image:
 
     def archive(self):
         """Path of the archive."""
-        inputs = [Path(__file__), Path(network.__file__), paths.RIG / "control",
-                  Path("/bin/busybox"), Path("/bin/bash")]
-        versions = [packages.version_unpacked(n) for n in (*TOOL_PACKAGES, self.kernel_package)]
+        inputs = [Path(__file__), Path(network.__file__),
+                  Path(programs.__file__), paths.RIG / "control", Path("/bin/busybox"),
+                  Path("/bin/bash")]
+        versions = [*self.tools.versions(), packages.version_unpacked(self.kernel_package)]
         target = paths.BUILD / "control" / f"control-{files.digest(inputs, versions)}.cpio"
         if not target.exists():
             progress.say("making the control domain's image")
@@ -79,39 +85,26 @@ class Image:
                 archive.link(applet, "/bin/busybox")
         self._programs(archive)
         self._modules(archive)
-        etc = self._root("xen-utils-common") / "etc" / "xen"
+        etc = self.tools.root("xen-utils-common") / "etc" / "xen"
         for path in sorted(etc.rglob("*")):
             if path.is_file() and path.name != "xl.conf":
                 archive.copy(path, f"etc/xen/{path.relative_to(etc)}")
         archive.copy(paths.RIG / "control" / "vif", "etc/xen/scripts/vif-pvguest")
+        archive.copy(paths.RIG / "control" / "agent", "etc/agent")
         archive.file("etc/xen/xl.conf", 'vif.default.script="vif-pvguest"\n')
         archive.file("etc/bridges", network.bridges_script(), 0o755)
         archive.file("etc/ethertypes", "IPv4 0800\nARP 0806\nIPv6 86DD\n")
         archive.file("etc/ebtables", network.filter_rules())
         archive.file("etc/hosts", network.hosts())
-        archive.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
-        archive.file("etc/group", "root:x:0:\n")
+        archive.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+                                   "tcpdump:x:100:100:tcpdump:/:/bin/false\n")
+        archive.file("etc/group", "root:x:0:\ntcpdump:x:100:\n")
         return archive.bytes()
 
-    def _root(self, name):
-        return self.roots[TOOL_PACKAGES.index(name)]
-
-    def _find(self, patterns):
-        """First file that one of PATTERNS names, in the unpacked packages or on this machine."""
-        for root in [*self.roots, Path("/")]:
-            for pattern in patterns:
-                path = root / pattern
-                if path.exists():
-                    return path
-        return None
-
     def _programs(self, archive):
-        wanted = []
+        found = []
         for name in PROGRAMS:
-            path = self._find([f"{TOOLS}/{name}", f"usr/bin/{name}", f"usr/sbin/{name}",
-                               f"sbin/{name}", f"bin/{name}"])
-            if path is None:
-                raise errors.RigError(f"no Debian package unpacked here holds {name}")
+            path = self.tools.find(name)
             if name == "xenconsole":
                 # xl's console client would not read what is typed when that is no terminal.
                 archive.copy(path, f"{TOOLS}/{name}.bin")
@@ -120,21 +113,11 @@ class Image:
             else:
                 archive.copy(path, f"{TOOLS}/{name}")
             archive.link(f"usr/sbin/{name}", f"/{TOOLS}/{name}")
-            wanted.append(path)
+            found.append(path)
         archive.link("bin/bash", f"/{TOOLS}/bash")
-        known = set()
-        while wanted:
-            for name in _needed(wanted.pop()) - known:
-                known.add(name)
-                path = self._find([f"{folder}/{name}" for folder in LIBRARIES])
-                if path is None:
-                    raise errors.RigError(f"library {name} of the Xen tools is not on this "
-                                          f"machine; run: apt-get install xen-utils-4.17")
-                archive.copy(path, f"lib/x86_64-linux-gnu/{name}")
-                wanted.append(path)
-        archive.copy("/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2")
-        archive.copy(self._find(["lib/x86_64-linux-gnu/libgcc_s.so.1"]),
-                     "lib/x86_64-linux-gnu/libgcc_s.so.1")
+        self.tools.add_libraries(archive, found)
+        for name in ("lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/libgcc_s.so.1"):
+            archive.copy(Path("/") / name, name)
 
     def _modules(self, archive):
         folder = next((self.kernel_root / "lib" / "modules").iterdir())
@@ -157,8 +140,18 @@ class Image:
         done.append(name)
 
 
-def _needed(path):
-    """The shared libraries that the ELF file PATH names."""
-    output = subprocess.run(["readelf", "-d", str(path)], stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, text=True, check=False).stdout
-    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", output)) - {"ld-linux-x86-64.so.2"}
+def extra(name):
+    """Path of an archive with the programs called NAME in EXTRAS, for runs that want them."""
+    wanted, package_names = EXTRAS[name]
+    source = programs.Programs(package_names)
+    key = files.digest([Path(__file__), Path(programs.__file__)], source.versions())
+    target = paths.BUILD / "control" / f"{name}-{key}.cpio"
+    if not target.exists():
+        progress.say(f"making the control domain's archive of {name}")
+        archive = cpio.Archive()
+        found = [source.find(program) for program in wanted]
+        for path in found:
+            archive.copy(path, f"usr/bin/{path.name}")
+        source.add_libraries(archive, found)
+        files.write_atomically(target, archive.bytes())
+    return target

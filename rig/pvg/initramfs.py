@@ -48,6 +48,7 @@ def _base():
     archive.node("dev/console", 5, 1)
     archive.node("dev/null", 1, 3, 0o666)
     archive.copy(init, "init")
+    archive.link("bin/control", "/init")
     archive.copy(BUSYBOX, "bin/busybox")
     applets = subprocess.run([str(BUSYBOX), "--list-full"], stdout=subprocess.PIPE, text=True,
                              check=True).stdout.split()
@@ -61,11 +62,11 @@ def _base():
     return data
 
 
-def make(command, folders=(), hold=False, guest=1, vifs=0):
+def make(command, folders=(), hold=False, guest=1, guests=1, vifs=0):
     """Archive that runs COMMAND (a list of words; empty: a shell) among the files of FOLDERS.
 
     hold: the guest waits for the rig's word before it runs the command.
-    guest: its number, from 1
+    guest: its number, from 1, among GUESTS
     vifs: how many network interfaces it has
     """
     archive = cpio.Archive()
@@ -78,5 +79,5 @@ def make(command, folders=(), hold=False, guest=1, vifs=0):
                                              for word in command))
     size = shutil.get_terminal_size()
     archive.file("pvg/settings", f"rows={size.lines}\ncolumns={size.columns}\n"
-                 f"hold={int(hold)}\nguest={guest}\nvifs={vifs}\n")
+                 f"hold={int(hold)}\nguest={guest}\nguests={guests}\nvifs={vifs}\n")
     return _base() + archive.bytes()

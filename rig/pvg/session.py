@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One run of a guest: starts the emulator, listens to the console, ends it all in time."""
+"""One run of guests: starts the emulator, listens to the consoles, ends it all in time."""
 import contextlib
 import dataclasses
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -11,30 +12,33 @@ import time
 import tty
 from typing import Callable, List, Optional
 
-from pvg import errors, frames, progress, qemu
+from pvg import errors, guest, orders, progress, qemu
 
 BOOT_LIMIT = 180        # seconds until the guest's init must have spoken
 LAST_WORDS = 1.0        # seconds that a dying guest has to print why
 END_OF_INPUT = b"\x04"   # Ctrl-D, which the guest's terminal takes for the end
 _READ = 65536
+_ABOUT = re.compile(rb"guest(\d+): ")
 
 
 @dataclasses.dataclass
 class Boot:
-    """What an adapter knows about starting a guest.
+    """What an adapter knows about starting guests.
 
     command: the emulator's command line
-    deaths: pairs of a pattern in the console's text and what it means
-    attach: called when the emulator runs; returns two file descriptors, to read the guest's
-            console and to write it; without it the emulator's own streams are the console
-    on_up, on_exit: called with the session when the guest's init has spoken, and when the command
-            has ended
-    replies: pairs of a pattern in the emulator's own stream and what is then called
+    deaths: pairs of a pattern in a console's text and what it means
+    guests: how many there are
+    attach: called with the emulator's process when it runs; returns the file descriptors of the
+            guests' consoles, and that of the agent which takes orders, or None; without it the
+            emulator's own streams are the only guest's console
+    on_up, on_exit: called with a guest whose init has spoken, and whose command has ended
+    replies: pairs of a pattern in the emulator's own stream and what is then called with the guest
     linger: pattern in that stream to wait for after the command has ended
     """
 
     command: List[str]
     deaths: list = dataclasses.field(default_factory=list)
+    guests: int = 1
     attach: Optional[Callable] = None
     on_up: Optional[Callable] = None
     on_exit: Optional[Callable] = None
@@ -43,7 +47,7 @@ class Boot:
 
 
 class Session:
-    """Runs the guest that BOOT describes; LOG is an open binary file."""
+    """Runs the guests that BOOT describes; LOG is an open binary file."""
 
     def __init__(self, boot, log, timeout=None, interactive=False):
         self.boot = boot
@@ -54,48 +58,69 @@ class Session:
         self.own_timeout = timeout is not None
         self.limit = int(self.deadline - self.start)
         self.boot_deadline = min(self.deadline, self.start + BOOT_LIMIT)
-        self.decoder = frames.Decoder()
-        self.up = False
-        self.forwarding = False     # console text goes to the terminal
-        self.status = None
-        self.death = None           # why the guest died
-        self.death_time = None
+        self.forwarding = False     # the first guest's console text goes to the terminal
         self.lingering = boot.linger is not None
-        self._recent = b""
+        self.orders = orders.Orders(log)
+        self.guests = [guest.Guest(self, number,
+                                   f"guest{number}: ".encode() if boot.guests > 1 else b"")
+                       for number in range(1, boot.guests + 1)]
+        self._line = b""
         self._replied = set()
         self._selector = selectors.DefaultSelector()
-        self._write_fd = None
 
     def run(self):
-        """Returns the command's exit status, or raises PvgError."""
+        """Returns the exit status of the command, of the first that failed if there are several.
+
+        Raises PvgError if that one did not end by itself.
+        """
         process = qemu.start(self.boot.command, subprocess.PIPE)
         try:
             with contextlib.ExitStack() as stack:
                 stack.callback(self._selector.close)
                 if self.boot.attach:
-                    self._listen(process.stdout.fileno(), self._log_only)
-                    read_fd, self._write_fd = self.boot.attach(self, process)
-                    stack.callback(os.close, read_fd)
+                    self.listen(process.stdout.fileno(), self._shared)
+                    consoles, agent = self.boot.attach(process)
+                    for fd in filter(None, [*consoles, agent]):
+                        stack.callback(os.close, fd)
+                    for one, fd in zip(self.guests, consoles):
+                        one.listen(fd, fd)
+                    if agent:
+                        self.orders.connect(agent)
+                        self.listen(agent, self.orders.hear)
                 else:
-                    read_fd, self._write_fd = process.stdout.fileno(), process.stdin.fileno()
-                self._listen(read_fd, self._console)
+                    self.guests[0].listen(process.stdout.fileno(), process.stdin.fileno())
                 self._loop(process, stack)
         finally:
             qemu.stop(process)
-        return self._verdict(process)
+            for one in self.guests:
+                one.finish()
+            self.log.flush()
+        for one in self.guests:
+            status = self._verdict(one, process)
+            if status:
+                return status
+        return 0
 
-    def _listen(self, fd, handler):
+    def listen(self, fd, handler):
+        """Have HANDLER called with what comes from FD."""
         self._selector.register(fd, selectors.EVENT_READ, handler)
+
+    def start_forwarding(self):
+        """The guest runs a shell: connect it to the terminal."""
+        if self.interactive:
+            progress.say("a shell in the guest; 'exit' ends it")
+            self.forwarding = "start"
 
     def _loop(self, process, stack):
         streams = True
-        while self.status is None or self.lingering:
+        while self.lingering or not all(one.finished(LAST_WORDS) for one in self.guests):
             now = time.monotonic()
-            deadline = self.deadline if self.up else self.boot_deadline
-            if self.interactive and self.up and not self.own_timeout:
+            up = all(one.up for one in self.guests)
+            deadline = self.deadline if up else self.boot_deadline
+            if self.interactive and up and not self.own_timeout:
                 deadline = now + 3600
-            if self.death_time is not None:
-                deadline = min(deadline, self.death_time + LAST_WORDS)
+            if self.lingering and any(one.death_time for one in self.guests):
+                deadline = min(deadline, self.guests[0].death_time + LAST_WORDS)
             if now >= deadline or not streams:
                 return
             for key, _ in self._selector.select(min(deadline - now, 1.0)):
@@ -108,114 +133,63 @@ class Session:
         data = os.read(key.fd, _READ)
         if data:
             key.data(data)
-        elif key.data == self._send:
-            self._send(END_OF_INPUT)
+        elif key.data == self.guests[0].send:
+            self.guests[0].send(END_OF_INPUT)
         if self.forwarding == "start":
             self.forwarding = True
             self._forward_terminal(stack)
         return bool(data)
 
-    def _log_only(self, data):
+    def _shared(self, data):
+        """Text of the hypervisor and the control domain: a line may name the guest it is about."""
         self.log.write(data)
         self.log.flush()
-        self._look_for_death(data)
-        for number, (pattern, action) in enumerate(self.boot.replies):
-            if number not in self._replied and pattern.search(self._recent):
-                self._replied.add(number)
-                action(self)
-        if self.lingering and self.boot.linger.search(self._recent):
-            self.lingering = False
-
-    def _console(self, data):
-        for item in self.decoder.feed(data):
-            if isinstance(item, frames.Frame):
-                self._frame(item)
-            else:
-                self.log.write(item)
-                if self.forwarding:
-                    sys.stdout.buffer.write(item)
-                    sys.stdout.buffer.flush()
-                self._look_for_death(item)
-        self.log.flush()
-
-    def _look_for_death(self, text):
-        self._recent = (self._recent + text)[-4096:]
-        if self.death is not None or self.status is not None:
-            return
-        for pattern, meaning in self.boot.deaths:
-            match = pattern.search(self._recent)
-            if match:
-                detail = match.group(1).decode("utf-8", "replace") if match.groups() else ""
-                self.death = f"{meaning}: {detail}" if detail else meaning
-                self.death_time = time.monotonic()
-
-    def _frame(self, frame):
-        if frame.kind == "h":
-            self.up = True
-            if self.boot.on_up:
-                self.boot.on_up(self)
-        elif frame.kind == "o":
-            sys.stdout.buffer.write(frame.payload)
-            sys.stdout.buffer.flush()
-        elif frame.kind == "e":
-            self.log.write(frame.payload)
-            sys.stderr.buffer.write(frame.payload)
-            sys.stderr.buffer.flush()
-        elif frame.kind == "k":
-            # "priority,sequence,microseconds,flags;text", as /dev/kmsg gives it
-            head, _, text = frame.payload.partition(b";")
-            stamp = int(head.split(b",")[2]) / 1e6 if head.count(b",") >= 2 else 0.0
-            self.log.write(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
-        elif frame.kind == "i" and self.interactive:
-            progress.say("a shell in the guest; 'exit' ends it")
-            self.forwarding = "start"
-        elif frame.kind == "x":
-            self.status = int(frame.payload)
-            self.acknowledge()
-            if self.boot.on_exit:
-                self.boot.on_exit(self)
-
-    def acknowledge(self):
-        """Tell the guest's init to go on."""
-        self._send(bytes([frames.ACK]))
-
-    def _send(self, data):
-        try:
-            os.write(self._write_fd, data)
-        except OSError:
-            # A guest that is gone hears nothing; the reading side finds that out.
-            pass
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            about = _ABOUT.match(line)
+            for one in self.guests:
+                if not about or int(about.group(1)) == one.number:
+                    one.look_for_death(line + b"\n")
+            for number, (pattern, action) in enumerate(self.boot.replies):
+                if number not in self._replied and pattern.search(line):
+                    self._replied.add(number)
+                    action(self.guests[0])
+            if self.lingering and self.boot.linger.search(line):
+                self.lingering = False
 
     def _forward_terminal(self, stack):
         """From now on what is typed goes to the guest."""
         fd = sys.stdin.fileno()
+        send = self.guests[0].send
         if os.isatty(fd):
             before = termios.tcgetattr(fd)
             stack.callback(termios.tcsetattr, fd, termios.TCSADRAIN, before)
             tty.setraw(fd)
         try:
-            self._selector.register(fd, selectors.EVENT_READ, self._send)
+            self._selector.register(fd, selectors.EVENT_READ, send)
         except PermissionError:
             # A plain file cannot be waited for, but it can be read at once.
-            self._send(sys.stdin.buffer.read() + END_OF_INPUT)
+            send(sys.stdin.buffer.read() + END_OF_INPUT)
 
-    def _verdict(self, process):
+    def _verdict(self, one, process):
+        """Exit status of the command in guest ONE, or an error that says why it has none."""
         log = self.log.name
-        if self.status is not None:
+        who = f"guest{one.number}: " if len(self.guests) > 1 else ""
+        if one.status is not None:
             if self.lingering:
                 raise errors.RigError("the control domain did not finish its work", log)
-            if self.decoder.lost:
-                raise errors.RigError(f"{self.decoder.lost} pieces of the guest's output "
+            if one.decoder.lost:
+                raise errors.RigError(f"{who}{one.decoder.lost} pieces of the guest's output "
                                       "were damaged on its console", log)
-            return self.status
-        if self.death:
-            raise errors.GuestDied(self.death, log)
-        if time.monotonic() >= self.deadline and self.up:
-            raise errors.GuestTimeout(f"the guest was still running after {self.limit} s", log)
+            return one.status
+        if one.death:
+            raise errors.GuestDied(who + one.death, log)
+        if time.monotonic() >= self.deadline and one.up:
+            raise errors.GuestTimeout(f"{who}the guest was still running after {self.limit} s",
+                                      log)
         if process.returncode is not None and process.returncode > 0:
             raise errors.RigError(f"the emulator failed (exit {process.returncode})", log)
-        if not self.up:
+        if not one.up:
             waited = int(time.monotonic() - self.start)
-            raise errors.GuestDied(f"the guest did not come up (waited {waited} s)", log)
-        raise errors.GuestDied("the guest ended before the command did", log)
-
+            raise errors.GuestDied(f"{who}the guest did not come up (waited {waited} s)", log)
+        raise errors.GuestDied(f"{who}the guest ended before the command did", log)

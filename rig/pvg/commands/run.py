@@ -47,6 +47,12 @@ def configure(parser):
     add("--vifs", type=_positive, choices=range(1, network.BRIDGES + 1), metavar="N",
         help=f"network interfaces, each on a bridge of its own (default: 1; at most "
              f"{network.BRIDGES})")
+    add("--guests", type=_positive, choices=range(1, network.GUESTS + 1), default=1, metavar="N",
+        help="boot N guests at once and run COMMAND in each, with PVGUEST_NUMBER (from 1) and "
+             "PVGUEST_COUNT in its environment; each line of output begins with the guest's name")
+    add("--orders", action="store_true",
+        help="for tests: the program 'control' in the guest has its words carried out as a shell "
+             "command in the control domain")
     add("--accel", choices=("tcg", "kvm"), default="tcg", help="emulate, or use the processor")
     add("--xen", metavar="FILE", help="a hypervisor of your own instead of Debian's")
     add("--icount", action="store_true", help="virtual time counts instructions: 1 ns each")
@@ -87,6 +93,11 @@ class Options:
                               or not args.command):
             raise errors.UsageError("--xentrace needs --hv xen-domu, one virtual CPU, no --icount "
                                     "and a COMMAND")
+        if args.orders and (args.hv != "xen-domu" or not args.command):
+            raise errors.UsageError("--orders needs --hv xen-domu, where there is a control domain,"
+                                    " and a COMMAND")
+        if args.guests > 1 and (args.hv != "xen-domu" or not args.command or args.xentrace):
+            raise errors.UsageError("--guests needs --hv xen-domu, a COMMAND and no --xentrace")
         if args.root == "debian":
             raise errors.UsageError("--root debian is not there yet; use --root initramfs")
         if args.icount and args.vcpus > 1:
@@ -112,13 +123,14 @@ class Options:
         # Without a hypervisor only the compressed file has an entry that the emulator knows.
         return built.bzimage if self.bzimage or self.hv == "none" else built.elf
 
-    def initramfs(self):
-        """Contents of the guest's initial RAM file system."""
-        return initramfs.make(self.command, self.add, hold=bool(self.xentrace), vifs=self.vifs)
+    def initramfs(self, guest):
+        """Contents of the initial RAM file system of GUEST, from 1."""
+        return initramfs.make(self.command, self.add, hold=bool(self.xentrace), guest=guest,
+                              guests=self.guests, vifs=self.vifs)
 
 
 def main(args):
-    """Run the guest that ARGS describe; returns the command's exit status."""
+    """Run the guests that ARGS describe; returns the command's exit status."""
     with tempfile.TemporaryDirectory(prefix="pvguest-") as folder:
         options = Options(args, Path(folder))
         log_path = Path(args.log) if args.log else paths.new_log("run")

@@ -20,7 +20,7 @@ def boot(options):
         raise errors.UsageError(f"--hv none runs the native kernel, not {options.kernel}; "
                                 "leave --kernel out")
     folder = options.folder
-    (folder / "initrd").write_bytes(options.initramfs())
+    (folder / "initrd").write_bytes(options.initramfs(1))
     words = qemu.command(options, options.memory) + [
         "-kernel", str(options.kernel_file()), "-initrd", str(folder / "initrd"),
         "-append", f"console=ttyS0 earlyprintk=serial,ttyS0 panic=-1 {options.append}".strip(),

@@ -26,7 +26,7 @@ def boot(options):
         raise errors.UsageError("--disk needs --hv xen-domu or none: "
                                 "an initial domain has no back end")
     folder = options.folder
-    (folder / "initrd").write_bytes(options.initramfs())
+    (folder / "initrd").write_bytes(options.initramfs(1))
     # The initial domain boots on the frames that hold its modules: spare some for both.
     spare = xen.OVERHEAD_MIB + ((folder / "initrd").stat().st_size >> 20)
     arguments = xen.COMMON_ARGUMENTS + [

@@ -4,7 +4,9 @@ import os
 import re
 import socket
 
-from pvg import control_domain, cpio, disks, errors, network, qemu, session, xentrace
+from pvg import (control_domain, control_image, cpio, disks, errors, network, qemu, session,
+                 xentrace)
+from pvg.guest import Guest
 
 KERNELS = ("pvguest", "pvguest-full", "mainline", "mainline-full")
 
@@ -12,7 +14,7 @@ DEATHS = [
     (re.compile(rb"Domain \d+ has shut down, reason code 3"), "the guest crashed"),
     (re.compile(rb"Domain \d+ has shut down, reason code [0124]"),
      "the guest shut down before the command ended"),
-    (re.compile(rb"pvguest-control: guest gone"), "the guest ended before the command did"),
+    (re.compile(rb"guest\d+: gone"), "the guest ended before the command did"),
     (re.compile(rb"libxl: error: ([^\r\n]*)"), "the tool stack could not make the guest"),
     (re.compile(rb"Panic on CPU \d+"), "the hypervisor panicked"),
     (re.compile(rb"Hardware Dom0 crashed"), "the control domain crashed"),
@@ -25,32 +27,48 @@ def boot(options):
         raise errors.UsageError(f"--hv xen-domu cannot run kernel {options.kernel}; "
                                 "use --hv none")
     folder = options.folder
-    _payload(options, folder / "payload")
     attached = [disks.Disk(folder / "payload")]
     if options.xentrace:
         xentrace.make_disk(folder / "trace")
         attached.append(disks.Disk(folder / "trace"))
-    attached += [disks.Disk(path, qemu.disk_format(path)) for path in options.disks]
-    words = control_domain.Machine(options).resume([folder / "console"], attached)
-    made = session.Boot(words, deaths=DEATHS, attach=lambda run, process: _attach(folder, process))
+    files = {}
+    if options.orders:
+        attached.append(disks.Disk(control_image.extra("tools")))
+        files["extras"] = _device(len(attached) - 1) + "\n"
+        files["orders"] = f"/dev/vport0p{options.guests + 1}\n"
+    for guest in range(1, options.guests + 1):
+        first = len(attached)
+        attached += [disks.Disk(path, qemu.disk_format(path)) for path in options.disks]
+        files[f"guest{guest}.cfg"] = _config(options, guest, first)
+    _payload(options, folder / "payload", files)
+    ports = [folder / f"port{number}" for number in range(options.guests + bool(options.orders))]
+    words = control_domain.Machine(options).resume(ports, attached)
+    made = session.Boot(words, deaths=DEATHS, guests=options.guests,
+                        attach=lambda process: _attach(options, ports, process))
     if options.xentrace:
         _trace(made)
     return made
 
 
-def _payload(options, path):
-    """What the control domain reads after it has been resumed."""
+def _device(index):
+    """Name that disk INDEX of the control domain has there."""
+    return f"/dev/vd{chr(ord('a') + index)}"
+
+
+def _payload(options, path, texts):
+    """What the control domain reads after it has been resumed: TEXTS, kernel, file systems."""
     archive = cpio.Archive()
     archive.file("kernel", options.kernel_file().read_bytes())
-    archive.file("initrd", options.initramfs())
-    archive.file("guest1.cfg", _config(options, 1))
+    for guest in range(1, options.guests + 1):
+        archive.file(f"initrd{guest}", options.initramfs(guest))
+    for name, text in texts.items():
+        archive.file(name, text)
     path.write_bytes(archive.bytes())
 
 
-def _config(options, guest):
-    """The tool stack's description of GUEST."""
-    first = "bc"[bool(options.xentrace)]
-    disk_list = ", ".join(f"'phy:/dev/vd{chr(ord(first) + index)},xvd{chr(ord('a') + index)},w'"
+def _config(options, guest, first):
+    """The tool stack's description of GUEST, whose disks are the control domain's from FIRST."""
+    disk_list = ", ".join(f"'phy:{_device(first + index)},xvd{chr(ord('a') + index)},w'"
                           for index in range(len(options.disks)))
     vifs = ", ".join(f"'mac={network.mac(guest, index)},vifname={network.interface(guest, index)},"
                      f"bridge=br{index}'" for index in range(options.vifs))
@@ -58,7 +76,7 @@ def _config(options, guest):
     pinned = f"'{control_domain.Machine.CPUS - 1}'" if options.xentrace else "'all'"
     return "\n".join([
         f"name = '{network.name(guest)}'", "type = 'pv'", "kernel = '/guest/kernel'",
-        "ramdisk = '/guest/initrd'", f"memory = {options.memory}", f"cpus = {pinned}",
+        f"ramdisk = '/guest/initrd{guest}'", f"memory = {options.memory}", f"cpus = {pinned}",
         f"vcpus = {options.vcpus}", f"disk = [{disk_list}]", f"vif = [{vifs}]",
         f"extra = 'console=hvc0 earlyprintk=xen panic=-1 {options.append}'",
         "on_poweroff = 'destroy'", "on_reboot = 'destroy'", "on_crash = 'destroy'", ""])
@@ -66,27 +84,29 @@ def _config(options, guest):
 
 def _trace(made):
     """Have the control domain trace from just before the command until just after it."""
-    orders = {}
+    wires = {}
     connect = made.attach
 
-    def attach(run, process):
-        orders["fd"] = process.stdin.fileno()
-        return connect(run, process)
+    def attach(process):
+        wires["fd"] = process.stdin.fileno()
+        return connect(process)
 
     made.attach = attach
-    made.on_up = lambda run: os.write(orders["fd"], b"trace\r")
-    made.replies = [(re.compile(rb"pvguest-control: tracing"), session.Session.acknowledge)]
-    made.on_exit = lambda run: os.write(orders["fd"], b"stop\r")
+    made.on_up = lambda guest: os.write(wires["fd"], b"trace\r")
+    made.replies = [(re.compile(rb"pvguest-control: tracing"), Guest.acknowledge)]
+    made.on_exit = lambda guest: os.write(wires["fd"], b"stop\r")
     made.linger = re.compile(rb"pvguest-control: traced")
 
 
-def _attach(folder, process):
-    """Connect to the guest's console and wake the control domain up."""
-    control = qemu.Control(folder / "qmp")
+def _attach(options, ports, process):
+    """Connect to the guests' consoles and to the agent, and wake the control domain up."""
+    control = qemu.Control(options.folder / "qmp")
     control.wait_running()
     control.close()
-    console = socket.socket(socket.AF_UNIX)
-    console.connect(str(folder / "console"))
+    found = []
+    for path in ports:
+        port = socket.socket(socket.AF_UNIX)
+        port.connect(str(path))
+        found.append(port.detach())
     os.write(process.stdin.fileno(), b"start\r")
-    fd = console.detach()
-    return fd, fd
+    return found[:options.guests], found[options.guests] if options.orders else None

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One guest as the rig sees it: what arrives on its console, and how it fares."""
+import os
+import sys
+import time
+
+from pvg import frames
+
+_WINDOW = 4096          # bytes of recent text in which a death is looked for
+
+
+class Lines:
+    """Passes text on to a binary file; with a prefix line by line, else as it comes."""
+
+    def __init__(self, sink, prefix=b""):
+        self.sink = sink
+        self.prefix = prefix
+        self._rest = b""
+
+    def write(self, data):
+        """Pass DATA on."""
+        if self.prefix:
+            *whole, self._rest = (self._rest + data).split(b"\n")
+            data = b"".join(self.prefix + line + b"\n" for line in whole)
+        self.sink.write(data)
+        self.sink.flush()
+
+    def finish(self):
+        """Nothing more comes: a line that has no end yet gets one."""
+        if self._rest:
+            self.write(b"\n")
+
+
+class Guest:
+    """Guest NUMBER of SESSION; its output carries PREFIX."""
+
+    def __init__(self, session, number, prefix=b""):
+        self.session = session
+        self.number = number
+        self.prefix = prefix
+        self.decoder = frames.Decoder()
+        self.up = False
+        self.status = None          # the command's exit status
+        self.death = None           # why the guest died
+        self.death_time = None
+        self._log = Lines(session.log, prefix)
+        self._out = Lines(sys.stdout.buffer, prefix)
+        self._err = Lines(sys.stderr.buffer, prefix)
+        self._recent = b""
+        self._write_fd = None
+        self._answers = 0
+
+    def listen(self, read_fd, write_fd):
+        """From now on the console is read from READ_FD and written to WRITE_FD."""
+        self._write_fd = write_fd
+        self.session.listen(read_fd, self._console)
+
+    def finished(self, last_words):
+        """Whether nothing more is awaited: the command has ended, or LAST_WORDS s since death."""
+        return self.status is not None or (
+            self.death_time is not None and time.monotonic() >= self.death_time + last_words)
+
+    def finish(self):
+        """End the lines that the guest has begun."""
+        for lines in (self._out, self._err, self._log):
+            lines.finish()
+
+    def look_for_death(self, text):
+        """Find in TEXT, and what came just before it, that the guest is no more."""
+        self._recent = (self._recent + text)[-_WINDOW:]
+        if self.death is not None or self.status is not None:
+            return
+        for pattern, meaning in self.session.boot.deaths:
+            match = pattern.search(self._recent)
+            if match:
+                detail = match.group(1).decode("utf-8", "replace") if match.groups() else ""
+                self.death = f"{meaning}: {detail}" if detail else meaning
+                self.death_time = time.monotonic()
+
+    def acknowledge(self):
+        """Tell the guest's init to go on."""
+        self.send(bytes([frames.ACK]))
+
+    def answer(self, kind, payload):
+        """Send one frame about an order to the guest."""
+        self.send(frames.encode(kind, self._answers, payload))
+        self._answers += 1
+
+    def send(self, data):
+        """Write DATA to the console."""
+        try:
+            while data:
+                data = data[os.write(self._write_fd, data):]
+        except OSError:
+            # A guest that is gone hears nothing; the reading side finds that out.
+            pass
+
+    def _console(self, data):
+        for item in self.decoder.feed(data):
+            if isinstance(item, frames.Frame):
+                self._frame(item)
+            else:
+                self._log.write(item)
+                if self.session.forwarding:
+                    self._out.write(item)
+                self.look_for_death(item)
+
+    def _frame(self, frame):
+        if frame.kind == "h":
+            self.up = True
+            if self.session.boot.on_up:
+                self.session.boot.on_up(self)
+        elif frame.kind == "o":
+            self._out.write(frame.payload)
+        elif frame.kind == "e":
+            self._log.write(frame.payload)
+            self._err.write(frame.payload)
+        elif frame.kind == "k":
+            # "priority,sequence,microseconds,flags;text", as /dev/kmsg gives it
+            head, _, text = frame.payload.partition(b";")
+            stamp = int(head.split(b",")[2]) / 1e6 if head.count(b",") >= 2 else 0.0
+            self._log.write(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
+        elif frame.kind == "c":
+            self.session.orders.take(self, frame.payload)
+        elif frame.kind == "i":
+            self.session.start_forwarding()
+        elif frame.kind == "x":
+            self.status = int(frame.payload)
+            self.acknowledge()
+            if self.session.boot.on_exit:
+                self.session.boot.on_exit(self)
