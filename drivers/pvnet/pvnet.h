@@ -167,6 +167,13 @@ void pvnet_flush(struct pvnet_queue *queue);
 int pvnet_receive(struct pvnet_queue *queue, int budget);
 int pvnet_fill(struct pvnet_queue *queue);
 void pvnet_drain(struct pvnet_queue *queue);
+/* A page to offer: what others left in it is not for the back end to see. */
+static inline struct page *pvnet_fresh_page(struct pvnet_queue *queue)
+{
+	return page_pool_alloc_pages(queue->pages,
+				     GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
+}
+
 struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot);
 void pvnet_deliver(struct pvnet_queue *queue, struct sk_buff *skb);
 

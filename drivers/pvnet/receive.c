@@ -69,7 +69,7 @@ void pvnet_drain(struct pvnet_queue *queue)
  */
 struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot)
 {
-	struct page *fresh = page_pool_dev_alloc_pages(queue->pages);
+	struct page *fresh = pvnet_fresh_page(queue);
 	struct page *page;
 	bool ours;
 
