@@ -247,7 +247,10 @@ static bool find_backend(struct pvbus_core *core)
 	return true;
 }
 
-/* False: it cannot be told now; then everything stays as it is. */
+/*
+ * False: it cannot be told now; then everything stays as it is.  To the daemon
+ * a directory that has gone is one that we may not read, as its parent is.
+ */
 static bool backend_state(struct pvbus_core *core, enum xenbus_state *state)
 {
 	unsigned long long value = XenbusStateUnknown;
@@ -259,7 +262,7 @@ static bool backend_state(struct pvbus_core *core, enum xenbus_state *state)
 	if (ret == -EINVAL && !core->broken)
 		pvbus_fail(&core->dev, "%s/state makes no sense",
 			   core->dev.backend);
-	if (ret && ret != -ENOENT)
+	if (ret && ret != -ENOENT && ret != -EACCES)
 		return false;
 	*state = value;
 	return true;
@@ -303,6 +306,7 @@ static void offer(struct pvbus_core *core)
 
 	/* Whatever of it exists is given back by disconnect. */
 	core->stage = PVBUS_OFFERED;
+	core->again = false;
 	if (ret) {
 		pvbus_fail(&core->dev, "cannot be set up (%d)", ret);
 		return;
