@@ -44,7 +44,6 @@ enum {
  * @stage: how far it has come
  * @again: when the back end has closed, ask it to start anew
  * @broken: it has failed; not to be tried until the back end has noticed
- * @busy: users keep the back end from closing, and the log says so
  * @lost: the node that says where the back end is makes no sense, and the log
  *	says so
  * @failures: how often it has failed
@@ -66,7 +65,6 @@ struct pvbus_core {
 	enum pvbus_stage stage;
 	bool again;
 	bool broken;
-	bool busy;
 	bool lost;
 	unsigned int failures;
 	struct pvstore_watch watch;

@@ -286,7 +286,6 @@ static void part(struct pvbus_core *core)
 		return;
 	core->driver->disconnect(&core->dev);
 	core->stage = PVBUS_APART;
-	core->busy = false;
 	await(core, PVBUS_PATIENCE);
 }
 
@@ -356,13 +355,8 @@ static void backend_connected(struct pvbus_core *core)
 static void backend_closing(struct pvbus_core *core)
 {
 	if (core->stage == PVBUS_JOINED && !core->broken &&
-	    core->driver->closing(&core->dev) == -EBUSY) {
-		if (!core->busy)
-			dev_info(&core->dev.dev,
-				 "in use; will close when it is not\n");
-		core->busy = true;
-		return;
-	}
+	    core->driver->closing(&core->dev) == -EBUSY)
+		return;		/* until pvbus_may_close() */
 	if (core->stage != PVBUS_LEAVING)
 		leave(core);
 }
@@ -479,8 +473,9 @@ static void late_work(struct work_struct *work)
 		goto out;
 	backend_state(core, &backend);
 	if (core->stage == PVBUS_LEAVING) {
-		dev_warn(&dev->dev, "back end stays %s; what it still holds is kept apart\n",
-			 pvbus_state_name(backend));
+		if (holds_on(backend))
+			dev_warn(&dev->dev, "back end stays %s; what it still holds is kept apart\n",
+				 pvbus_state_name(backend));
 		part(core);
 		queue_work(pvbus_queue, &core->step);
 	} else if (!core->broken && backend != XenbusStateClosed) {
