@@ -30,6 +30,8 @@ static union {
 static u16 hyp_status[STATUS_FRAMES][PAGE_SIZE / 2] __aligned(4096);
 static unsigned int hyp_frames, hyp_limit, hyp_version, best_version;
 static grant_ref_t top_pin;
+/* References through which a page is mapped. */
+static u16 page_pins[SHIM_PAGES];
 u64 hyp_max_mfn;
 unsigned int hyp_calls;
 
@@ -38,6 +40,7 @@ void hyp_reset(unsigned int max_frames, unsigned int max_version)
 	memset(hyp_table.bytes, 0, hyp_frames * PAGE_SIZE);
 	memset(hyp_status, 0, DIV_ROUND_UP(hyp_frames, 8) * PAGE_SIZE);
 	memset(hyp_pins, 0, top_pin * sizeof(hyp_pins[0]));
+	memset(page_pins, 0, sizeof(page_pins));
 	top_pin = 0;
 	/* Xen makes the first frame with the domain. */
 	hyp_frames = 1;
@@ -100,6 +103,7 @@ void *hyp_map(grant_ref_t ref, domid_t domain, bool write)
 		return NULL;
 	if (!pin->page) {
 		pin->page = page;
+		page_pins[page_to_pfn(page)]++;
 		pin->domain = domain;
 		top_pin = max(top_pin, ref + 1);
 	}
@@ -119,8 +123,10 @@ void hyp_unmap(grant_ref_t ref, bool write)
 		pin->writes--;
 	else
 		pin->reads--;
-	if (!pin->reads && !pin->writes)
+	if (!pin->reads && !pin->writes) {
+		page_pins[page_to_pfn(pin->page)]--;
 		pin->page = NULL;
+	}
 	set_status(ref);
 }
 
@@ -129,21 +135,30 @@ bool hyp_mapped(grant_ref_t ref)
 	return ref < MAX_REFS && hyp_pins[ref].page;
 }
 
+bool hyp_page_mapped(const struct page *page)
+{
+	return page_pins[page_to_pfn(page)];
+}
+
 bool hyp_reachable(const struct page *page)
 {
 	u64 mfn = page_to_pfn(page) + PAGE_MFN;
-	grant_ref_t ref;
+	bool found = hyp_page_mapped(page);
+	grant_ref_t ref, end = refs();
 
-	for (ref = 0; ref < top_pin; ref++) {
-		if (hyp_pins[ref].page == page)
-			return true;
+	/* Without a way out, for speed. */
+	if (hyp_version == 2) {
+		for (ref = 0; ref < end; ref++)
+			found |= ((hyp_table.v2[ref].hdr.flags & GTF_type_mask) ==
+				  GTF_permit_access) &
+				 (hyp_table.v2[ref].full_page.frame == mfn);
+	} else {
+		for (ref = 0; ref < end; ref++)
+			found |= ((hyp_table.v1[ref].flags & GTF_type_mask) ==
+				  GTF_permit_access) &
+				 (hyp_table.v1[ref].frame == mfn);
 	}
-	for (ref = 0; ref < refs(); ref++) {
-		if ((flags_of(ref) & GTF_type_mask) == GTF_permit_access &&
-		    mfn_of(ref) == mfn)
-			return true;
-	}
-	return false;
+	return found;
 }
 
 unsigned int hyp_granted(void)

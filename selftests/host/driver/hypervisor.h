@@ -31,6 +31,8 @@ void *hyp_map(grant_ref_t ref, domid_t domain, bool write);
 void hyp_unmap(grant_ref_t ref, bool write);
 /* Is @ref mapped by a back end? */
 bool hyp_mapped(grant_ref_t ref);
+/* Is @page mapped by a back end, through whatever reference? */
+bool hyp_page_mapped(const struct page *page);
 /* Could a back end still get at @page, mapped or by a map to come? */
 bool hyp_reachable(const struct page *page);
 /* References that grant something. */

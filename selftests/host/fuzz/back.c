@@ -14,17 +14,24 @@ extern int (*const shim_init_pvgrant_init)(void);
 
 static struct { grant_ref_t ref; bool write; } mapped[MAPPINGS];
 static unsigned int mapped_count;
-bool honest;
+bool honest, may_lie;
+
+/* To look through the whole table takes long where many pages are freed. */
+#define FULL_LOOKS	32
+static unsigned int looks;
 
 static void page_freed(struct page *page)
 {
-	shim_check(!hyp_reachable(page),
+	bool full = looks++ < FULL_LOOKS || looks % FULL_LOOKS == 0;
+
+	shim_check(!(full ? hyp_reachable(page) : hyp_page_mapped(page)),
 		   "page freed while a back end can reach it");
 }
 
 void grants_boot(void)
 {
 	mapped_count = 0;
+	looks = 0;
 	must(!shim_init_pvgrant_init());
 	shim_page_freed = page_freed;
 }
@@ -42,7 +49,7 @@ void back_map(void)
 		return;
 	/* A page that nobody cleared would show what was there before. */
 	must(page[0] != 0x5a5a5a5a5a5a5a5a && page[511] != 0x5a5a5a5a5a5a5a5a);
-	if (write && next_u8() & 1) {
+	if (write && may_lie && next_u8() & 1) {
 		/* It may be part of a ring. */
 		honest = false;
 		page[next_below(512)] = next_u8();
@@ -106,6 +113,8 @@ void back_scribble(void *shared, size_t bytes, u32 req_prod, u32 rsp_cons)
 	struct { u32 req_prod, req_event, rsp_prod, rsp_event; } *words = shared;
 	u8 what = next_u8();
 
+	if (!may_lie)
+		return;
 	honest = false;
 	switch (what & 7) {
 	case 0:

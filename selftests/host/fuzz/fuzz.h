@@ -29,8 +29,11 @@ void race_over(void);
 
 /* The back end's domain, and what it does with grants (back.c). */
 #define BACK		2
-/* It has done nothing wrong so far; a target sets it at the start. */
-extern bool honest;
+/*
+ * It has done nothing wrong so far; it may do wrong at all.  A target sets both
+ * at the start: some runs are for what only shows with an honest one.
+ */
+extern bool honest, may_lie;
 
 /* Start the grant layer; the hypervisor has been reset. */
 void grants_boot(void);

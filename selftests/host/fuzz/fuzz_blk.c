@@ -224,7 +224,7 @@ static void one_race(void)
 		misbehave();
 		break;
 	case 1:
-		answer(next_below(4));
+		answer(1 + next_below(4));
 		break;
 	default:
 		back_map_or_unmap();
@@ -243,6 +243,7 @@ void run_script(void)
 	in_flight = 0;
 	connected = false;
 	lock.held = false;
+	may_lie = how & 4;
 	grants_boot();
 	connect();
 	grow(8);

@@ -139,6 +139,7 @@ void run_script(void)
 	memset(areas, 0, sizeof(areas));
 	memset(owned, 0, MAX_FRAMES * 512);
 	held_count = 0;
+	may_lie = true;
 	grants_boot();
 
 	while (!script_ended()) {

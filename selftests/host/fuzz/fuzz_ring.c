@@ -98,6 +98,8 @@ static void misbehave(void)
 {
 	u8 what = next_u8();
 
+	if (!may_lie)
+		return;
 	honest = false;
 	switch (what % 6) {
 	case 0:
@@ -180,7 +182,7 @@ static void one_race(void)
 	if (next_u8() & 1)
 		misbehave();
 	else
-		answer(next_below(4));
+		answer(1 + next_below(4));
 }
 
 /* A good back end has answered all: then we have, or will be told. */
@@ -201,8 +203,9 @@ static void nothing_forgotten(void)
 void run_script(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	u8 how = next_u8();
 	/* Indexes wrap. */
-	u32 start = next_u8() & 1 ? -20 : 0;
+	u32 start = how & 1 ? -20 : 0;
 
 	shared = page_address(page);
 	pvring_init(&ring, shared, BYTES, sizeof(struct request));
@@ -210,6 +213,7 @@ void run_script(void)
 	must(!pvring_ids_init(&ids, SLOTS));
 	memset(in_flight, 0, sizeof(in_flight));
 	honest = true;
+	may_lie = how & 2;
 	event_due = false;
 	back_awake = false;
 	ring.req_prod = start;
