@@ -124,7 +124,7 @@ static int tell(u32 type, u32 txn, const char *dir, const char *node,
 int pvstore_read(u32 txn, const char *dir, const char *node, char **value,
 		 unsigned int *len)
 {
-	struct pvstore_request *req = ask(XS_READ, txn, dir, node, NULL, 0);
+	struct pvstore_request *req = ask(XS_READ, txn, dir, node, "", 0);
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
@@ -293,7 +293,7 @@ int pvstore_list(u32 txn, const char *dir, const char *node, char ***names,
 	size_t len;
 	int ret;
 
-	req = ask(XS_DIRECTORY, txn, dir, node, NULL, 0);
+	req = ask(XS_DIRECTORY, txn, dir, node, "", 0);
 	if (!IS_ERR(req)) {
 		ret = split_names(req->reply, req->reply_len, names, count);
 		pvstore_put(req);
@@ -313,7 +313,7 @@ EXPORT_SYMBOL_GPL(pvstore_list);
 /** pvstore_exists() - is there such a node, as far as we may know? */
 bool pvstore_exists(u32 txn, const char *dir, const char *node)
 {
-	return !tell(XS_READ, txn, dir, node, NULL, 0);
+	return !tell(XS_READ, txn, dir, node, "", 0);
 }
 EXPORT_SYMBOL_GPL(pvstore_exists);
 
@@ -355,7 +355,7 @@ EXPORT_SYMBOL_GPL(pvstore_printf);
 /** pvstore_remove() - remove a node and all below it */
 int pvstore_remove(u32 txn, const char *dir, const char *node)
 {
-	return tell(XS_RM, txn, dir, node, NULL, 0);
+	return tell(XS_RM, txn, dir, node, "", 0);
 }
 EXPORT_SYMBOL_GPL(pvstore_remove);
 
@@ -369,7 +369,7 @@ EXPORT_SYMBOL_GPL(pvstore_remove);
 int pvstore_begin(u32 *txn)
 {
 	struct pvstore_request *req = ask(XS_TRANSACTION_START, PVSTORE_NO_TXN,
-					  "", "", NULL, 0);
+					  "", "", "", 0);
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
@@ -390,7 +390,7 @@ EXPORT_SYMBOL_GPL(pvstore_begin);
  */
 int pvstore_end(u32 txn, bool abort)
 {
-	int ret = tell(XS_TRANSACTION_END, txn, abort ? "F" : "T", "", NULL, 0);
+	int ret = tell(XS_TRANSACTION_END, txn, abort ? "F" : "T", "", "", 0);
 
 	/* What a reset of the daemon has lost need not be given up. */
 	return abort && ret == -EAGAIN ? 0 : ret;

@@ -194,6 +194,7 @@ int shim_scnprintf(char *buf, size_t size, const char *fmt, ...)
 
 int kstrtoull(const char *s, unsigned int base, unsigned long long *value)
 {
+	unsigned long long got;
 	char *end;
 
 	if (*s == '+')
@@ -201,12 +202,17 @@ int kstrtoull(const char *s, unsigned int base, unsigned long long *value)
 	if (!isalnum(*s))
 		return -EINVAL;
 	errno = 0;
-	*value = strtoull(s, &end, base);
+	got = strtoull(s, &end, base);
 	if (errno)
 		return -ERANGE;
+	if (end == s)
+		return -EINVAL;
 	if (*end == '\n')
 		end++;
-	return end == s || *end ? -EINVAL : 0;
+	if (*end)
+		return -EINVAL;
+	*value = got;
+	return 0;
 }
 
 int kstrtouint(const char *s, unsigned int base, unsigned int *value)
@@ -366,6 +372,22 @@ void vunmap(const void *va)
 /* Work, in the order in which it was asked for. */
 
 static struct work_struct *work_first, **work_last = &work_first;
+
+long (*shim_wait)(void);
+int system_state;
+
+long wait_for_completion_killable_timeout(struct completion *c,
+					  unsigned long time)
+{
+	long left = 1;
+
+	might_sleep();
+	while (left > 0 && !c->done)
+		left = shim_wait ? shim_wait() : 0;
+	if (left > 0)
+		c->done--;
+	return left;
+}
 
 bool schedule_work(struct work_struct *work)
 {

@@ -82,6 +82,7 @@ char *kvasprintf(gfp_t flags, const char *fmt, va_list args);
 ssize_t shim_strscpy(char *to, const char *from, size_t size);
 #define strscpy				shim_strscpy
 int kstrtouint(const char *s, unsigned int base, unsigned int *value);
+#define kstrtou32			kstrtouint
 int kstrtoull(const char *s, unsigned int base, unsigned long long *value);
 #define scnprintf			shim_scnprintf
 int shim_scnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
@@ -133,6 +134,7 @@ typedef struct { bool held; } spinlock_t;
 struct mutex { bool held; };
 #define DEFINE_SPINLOCK(name)	spinlock_t name
 #define DEFINE_MUTEX(name)	struct mutex name
+#define __MUTEX_INITIALIZER(name)	{ false }
 #define spin_lock_init(l)	((l)->held = false)
 #define mutex_init(l)		((l)->held = false)
 #define mutex_destroy(l)	shim_check(!(l)->held, "destroyed while held")
@@ -204,8 +206,37 @@ bool cancel_work_sync(struct work_struct *work);
 #define mod_delayed_work(q, w, delay)	schedule_work(&(w)->work)
 #define queue_work(q, w)		schedule_work(w)
 #define cancel_delayed_work_sync(w)	cancel_work_sync(&(w)->work)
+struct workqueue_struct;
+#define WQ_MEM_RECLAIM		0
+#define WQ_UNBOUND		0
+#define alloc_workqueue(...)	((struct workqueue_struct *)-1L)
+#define destroy_workqueue(q)	((void)(q))
 /* Run what is due now, not what that makes due.  Returns how many ran. */
 unsigned int shim_run_work(void);
+
+/*
+ * Whoever waits for a completion calls shim_wait again and again, in which the
+ * test lets others act: more than 0 to go on, 0: time is over, less: killed.
+ */
+struct completion { unsigned int done; };
+extern long (*shim_wait)(void);
+#define init_completion(c)	((c)->done = 0)
+#define complete(c)		((c)->done++)
+long wait_for_completion_killable_timeout(struct completion *c,
+					  unsigned long time);
+#define wait_for_completion(c) \
+	shim_check(wait_for_completion_killable_timeout(c, 0) > 0, "not completed")
+
+/* Reference counts. */
+
+struct kref { unsigned int count; };
+#define kref_init(k)		((k)->count = 1)
+#define kref_get(k)		((k)->count++)
+#define kref_put(k, release)	(--(k)->count ? 0 : ((release)(k), 1))
+
+/* Whether the system is going down. */
+enum { SYSTEM_RUNNING, SYSTEM_POWER_OFF };
+extern int system_state;
 
 /* debugfs: a file's text is what its show function prints into a buffer. */
 
