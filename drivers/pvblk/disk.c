@@ -199,8 +199,6 @@ int pvblk_closing(struct pvbus_device *dev)
 	if (disk_openers(disk->gd)) {
 		disk->may_close = true;
 		ret = -EBUSY;
-		dev_warn(&dev->dev, "%s is in use; it goes when that ends\n",
-			 disk->name.name);
 	} else {
 		disk->closed = true;
 	}
