@@ -268,10 +268,13 @@ static bool backend_state(struct pvbus_core *core, enum xenbus_state *state)
 	return true;
 }
 
-/* Has it rings of ours mapped, as far as it says? */
+/*
+ * May it have rings of ours mapped, as far as it says?  One that waits for
+ * nodes may have found our old ones.
+ */
 static bool holds_on(enum xenbus_state backend)
 {
-	return backend == XenbusStateConnected || backend == XenbusStateClosing;
+	return backend >= XenbusStateInitWait && backend <= XenbusStateClosing;
 }
 
 /* Look at the back end again, and complain if it has not moved by then. */
@@ -331,12 +334,33 @@ static void join(struct pvbus_core *core)
 	pvbus_settled(core);
 }
 
+/*
+ * The back end has started anew, or failed and may do so.  It must see that we
+ * are closed before it sees new nodes: blkback looks at those it finds as soon
+ * as it is there, and may be mapping our old rings at this moment.
+ */
+static void start_over(struct pvbus_core *core)
+{
+	/* Not for ever with one that takes nothing that we offer. */
+	if (core->stage == PVBUS_OFFERED)
+		core->failures++;
+	core->again = core->failures < PVBUS_FAILURES;
+	leave(core);
+}
+
+/* The tool stack takes a device offline before it removes it. */
+static bool stays(struct pvbus_core *core)
+{
+	return (core->stage == PVBUS_OFFERED || core->stage == PVBUS_JOINED) &&
+	       pvstore_read_feature(core->dev.backend, "online", 0, 1);
+}
+
 /* The back end waits for us. */
 static void backend_waits(struct pvbus_core *core)
 {
 	if (core->stage == PVBUS_JOINED)
-		part(core);	/* it has started anew */
-	if (core->stage == PVBUS_APART && !core->broken)
+		start_over(core);
+	else if (core->stage == PVBUS_APART && !core->broken)
 		offer(core);
 }
 
@@ -354,6 +378,10 @@ static void backend_connected(struct pvbus_core *core)
 
 static void backend_closing(struct pvbus_core *core)
 {
+	if (stays(core)) {
+		start_over(core);
+		return;
+	}
 	if (core->stage == PVBUS_JOINED && !core->broken &&
 	    core->driver->closing(&core->dev) == -EBUSY)
 		return;		/* until pvbus_may_close() */
@@ -373,6 +401,8 @@ static void backend_absent(struct pvbus_core *core)
 
 static void backend_closed(struct pvbus_core *core)
 {
+	if (stays(core))
+		start_over(core);
 	part(core);
 	if (core->failures < PVBUS_FAILURES)
 		core->broken = false;
