@@ -25,7 +25,7 @@
 #define LOGLEVEL_DYING	1		/* only what a dying kernel says */
 
 enum {
-	IN_STDOUT, IN_STDERR, IN_KMSG, IN_CHILD, IN_NETWORK, IN_ORDERS, INPUTS
+	IN_STDOUT, IN_STDERR, IN_KMSG, IN_CHILD, IN_DEVICES, IN_ORDERS, INPUTS
 };
 
 static void exec_command(char **argv)
@@ -89,7 +89,7 @@ int run_command(char **argv, int events)
 	in[IN_STDERR].fd = err[0];
 	in[IN_KMSG].fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	in[IN_CHILD].fd = signalfd(-1, &child_mask, SFD_NONBLOCK | SFD_CLOEXEC);
-	in[IN_NETWORK].fd = events;
+	in[IN_DEVICES].fd = events;
 	if (in[IN_KMSG].fd >= 0)
 		lseek(in[IN_KMSG].fd, 0, SEEK_END);
 	klogctl(LOGLEVEL_ACTION, NULL, LOGLEVEL_DYING);
@@ -128,8 +128,8 @@ int run_command(char **argv, int events)
 				;
 			ended |= reap(child, &status);
 		}
-		if (in[IN_NETWORK].revents)
-			network_event(events);
+		if (in[IN_DEVICES].revents)
+			devices_event(events);
 		if (in[IN_ORDERS].revents)
 			orders_event();
 		for (i = 0; i < IN_CHILD; i++) {

@@ -12,6 +12,7 @@
 /* Files that the rig puts into the initial RAM file system. */
 #define COMMAND_FILE	"/pvg/command"	/* arguments, each ended by a NUL */
 #define SETTINGS_FILE	"/pvg/settings"	/* lines of the form key=value */
+#define DEVICES_FILE	"/pvg/devices"	/* lines such as net/eth0 or block/xvda */
 #define NETWORK_SCRIPT	"/pvg/network"	/* configures the interface that it is told */
 
 /* frames.c */
@@ -28,9 +29,9 @@ void wait_for_ack(int patience);
 char *read_file(const char *path, size_t *size);
 long setting(const char *key, long otherwise);
 
-/* network.c */
-int network_start(void);	/* returns the source of events, or -1 */
-void network_event(int events);
+/* devices.c */
+int devices_start(void);	/* returns the source of events, or -1 */
+void devices_event(int events);
 
 /* orders.c */
 void orders_start(void);

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	setenv("PVGUEST_COUNT", text, 1);
 	console = open_console();
 	console_raw(&cooked);
-	events = network_start();
+	events = devices_start();
 	send_text('h', "");
 	if (setting("hold", 0))
 		wait_for_ack(60000);

@@ -6,7 +6,7 @@ from pathlib import Path
 from pvg import cpio, files, network, packages, paths, programs, progress
 
 KERNEL_PACKAGE = "linux-image-amd64"
-TOOL_PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxenmisc4.17",
+TOOL_PACKAGES = ("xen-utils-4.17", "xenstore-utils", "libxenmisc4.17",
                  "libxencall1", "libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1",
                  "libxengnttab1", "libxenhypfs1", "libxenstore4", "libxentoolcore1",
                  "libxentoollog1", "libyajl2", "util-linux", "ebtables")
@@ -14,7 +14,7 @@ TOOL_PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils", "libxen
 PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenconsole", "xentrace",
             "xenstore-read", "xenstore-write", "xenstore-ls", "xenstore-exists", "xenstore-list",
             "xenstore-rm", "xenstore-watch", "xenstore", "xenstore-control", "libxl-save-helper",
-            "xenctx", "lsevtchn", "losetup", "flock", "bash", "ebtables-legacy",
+            "xenctx", "lsevtchn", "losetup", "ebtables-legacy",
             "ebtables-legacy-restore")
 TOOLS = "usr/lib/xen-4.17/bin"
 
@@ -45,7 +45,7 @@ class Image:
     """Boot archive of the control domain, made from Debian packages."""
 
     def __init__(self):
-        packages.require(["kmod", "busybox-static", "bash", "libuuid1", "liblzma5", "libzstd1",
+        packages.require(["kmod", "busybox-static", "libuuid1", "liblzma5", "libzstd1",
                           "zlib1g", "libnl-3-200", "libnl-route-3-200"])
         self.kernel_package = _kernel_package()
         self.tools = programs.Programs(TOOL_PACKAGES)
@@ -59,8 +59,7 @@ class Image:
     def archive(self):
         """Path of the archive."""
         inputs = [Path(__file__), Path(network.__file__),
-                  Path(programs.__file__), paths.RIG / "control", Path("/bin/busybox"),
-                  Path("/bin/bash")]
+                  Path(programs.__file__), paths.RIG / "control", Path("/bin/busybox")]
         versions = [*self.tools.versions(), packages.version_unpacked(self.kernel_package)]
         target = paths.BUILD / "control" / f"control-{files.digest(inputs, versions)}.cpio"
         if not target.exists():
@@ -85,10 +84,7 @@ class Image:
                 archive.link(applet, "/bin/busybox")
         self._programs(archive)
         self._modules(archive)
-        etc = self.tools.root("xen-utils-common") / "etc" / "xen"
-        for path in sorted(etc.rglob("*")):
-            if path.is_file() and path.name != "xl.conf":
-                archive.copy(path, f"etc/xen/{path.relative_to(etc)}")
+        archive.copy(paths.RIG / "control" / "block", "etc/xen/scripts/block")
         archive.copy(paths.RIG / "control" / "vif", "etc/xen/scripts/vif-pvguest")
         archive.copy(paths.RIG / "control" / "agent", "etc/agent")
         archive.file("etc/xen/xl.conf", 'vif.default.script="vif-pvguest"\n')
@@ -114,7 +110,6 @@ class Image:
                 archive.copy(path, f"{TOOLS}/{name}")
             archive.link(f"usr/sbin/{name}", f"/{TOOLS}/{name}")
             found.append(path)
-        archive.link("bin/bash", f"/{TOOLS}/bash")
         self.tools.add_libraries(archive, found)
         for name in ("lib64/ld-linux-x86-64.so.2", "lib/x86_64-linux-gnu/libgcc_s.so.1"):
             archive.copy(Path("/") / name, name)

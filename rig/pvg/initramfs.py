@@ -62,12 +62,14 @@ def _base():
     return data
 
 
-def make(command, folders=(), hold=False, guest=1, guests=1, vifs=0):
+def make(command, folders=(), hold=False, guest=1, guests=1, vifs=0,
+         disks=()):
     """Archive that runs COMMAND (a list of words; empty: a shell) among the files of FOLDERS.
 
     hold: the guest waits for the rig's word before it runs the command.
     guest: its number, from 1, among GUESTS
     vifs: how many network interfaces it has
+    disks: names of its disks
     """
     archive = cpio.Archive()
     archive.file("etc/hosts", network.hosts())
@@ -79,5 +81,7 @@ def make(command, folders=(), hold=False, guest=1, guests=1, vifs=0):
                                              for word in command))
     size = shutil.get_terminal_size()
     archive.file("pvg/settings", f"rows={size.lines}\ncolumns={size.columns}\n"
-                 f"hold={int(hold)}\nguest={guest}\nguests={guests}\nvifs={vifs}\n")
+                 f"hold={int(hold)}\nguest={guest}\nguests={guests}\n")
+    devices = [f"block/{name}" for name in disks] + [f"net/eth{index}" for index in range(vifs)]
+    archive.file("pvg/devices", "".join(f"{device}\n" for device in devices))
     return _base() + archive.bytes()

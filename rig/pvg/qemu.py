@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -41,12 +42,6 @@ def command(options, memory, cpus=None):
     return words
 
 
-def disk_format(path):
-    """'qcow2' or 'raw', from the file's first bytes."""
-    with open(path, "rb") as file:
-        return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
-
-
 def _die_with_parent():
     """Asked for between fork and exec: no emulator outlives a rig that was killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -57,6 +52,14 @@ def start(words, output):
     return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output,
                             stderr=subprocess.STDOUT, start_new_session=True,
                             preexec_fn=_die_with_parent)
+
+
+def failure(status, said):
+    """What to tell of an emulator that ended with exit STATUS, from what it SAID last."""
+    text = said.decode("utf-8", "replace")
+    if re.search(r'Failed to get (shared )?".*" lock', text):
+        return "a disk's file is in use by another guest; end that, or add ',cow' or ',ro' to both"
+    return f"the emulator failed (exit {status})"
 
 
 def stop(process, grace=5):

@@ -65,6 +65,7 @@ class Session:
                                    f"guest{number}: ".encode() if boot.guests > 1 else b"")
                        for number in range(1, boot.guests + 1)]
         self._line = b""
+        self._said = b""            # of late, on any stream
         self._replied = set()
         self._selector = selectors.DefaultSelector()
 
@@ -79,7 +80,7 @@ class Session:
                 stack.callback(self._selector.close)
                 if self.boot.attach:
                     self.listen(process.stdout.fileno(), self._shared)
-                    consoles, agent = self.boot.attach(process)
+                    consoles, agent = self._attach(process)
                     for fd in filter(None, [*consoles, agent]):
                         stack.callback(os.close, fd)
                     for one, fd in zip(self.guests, consoles):
@@ -100,6 +101,19 @@ class Session:
             if status:
                 return status
         return 0
+
+    def _attach(self, process):
+        """Connect to the emulator's ports, or say why it has ended at once."""
+        try:
+            return self.boot.attach(process)
+        except (OSError, errors.RigError):
+            qemu.stop(process)
+            self._said = process.stdout.read()
+            self._shared(self._said)
+            if process.returncode > 0:
+                raise errors.RigError(qemu.failure(process.returncode, self._said),
+                                      self.log.name) from None
+            raise
 
     def listen(self, fd, handler):
         """Have HANDLER called with what comes from FD."""
@@ -131,6 +145,7 @@ class Session:
 
     def _handle(self, key, stack):
         data = os.read(key.fd, _READ)
+        self._said = (self._said + data)[-_READ:]
         if data:
             key.data(data)
         elif key.data == self.guests[0].send:
@@ -188,7 +203,7 @@ class Session:
             raise errors.GuestTimeout(f"{who}the guest was still running after {self.limit} s",
                                       log)
         if process.returncode is not None and process.returncode > 0:
-            raise errors.RigError(f"the emulator failed (exit {process.returncode})", log)
+            raise errors.RigError(qemu.failure(process.returncode, self._said), log)
         if not one.up:
             waited = int(time.monotonic() - self.start)
             raise errors.GuestDied(f"{who}the guest did not come up (waited {waited} s)", log)

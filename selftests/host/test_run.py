@@ -119,24 +119,6 @@ class Contract(rigtest.FolderCase):
         result = run("xen-dom0", "--xen", archives[0], "--", "echo", "up")
         self.assertEqual(result.stdout, b"up\n", result.stderr.decode())
 
-    def write_disk(self, hv, name):
-        """Write to the block device NAME of a guest on HV and look for it in the file."""
-        disk = self.folder / "disk.img"
-        disk.write_bytes(bytes(1 << 20))
-        result = run(hv, "--disk", disk, "--", "sh", "-c",
-                     f"test -b /dev/{name} && echo written > /dev/{name}")
-        self.assertEqual(result.returncode, 0, result.stderr.decode())
-        self.assertEqual(disk.read_bytes()[:8], b"written\n")
-
-    def test_disk_is_written_natively(self):
-        self.write_disk("none", "vda")
-
-    @unittest.skipUnless((rigtest.REPO / "drivers" / "pvblk").exists()
-                         or rigtest.KERNEL == "mainline",
-                         "our kernel has no block front end yet (drivers/pvblk)")
-    def test_disk_is_written_through_the_front_end(self):
-        self.write_disk("xen-domu", "xvda")
-
 
 class Shell(unittest.TestCase):
     """Without a command there is a shell."""

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvg import errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
+from pvg import disks, errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
 
 HELP = "boot a guest and run a command in it, or a shell"
 TAKES_COMMAND = True    # words after "--" arrive as args.command
@@ -39,8 +39,9 @@ def configure(parser):
         help="memory of the guest (default: %(default)s)")
     add("--add", action="append", default=[], metavar="DIR",
         help="DIR's files appear at the same paths in the guest")
-    add("--disk", action="append", default=[], metavar="FILE",
-        help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none)")
+    add("--disk", action="append", default=[], metavar=disks.SYNTAX,
+        help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none), which it "
+             "may write; WORDs: see below")
     add("--root", choices=("initramfs", "debian"), default="initramfs",
         help="the guest's root file system (default: %(default)s)")
     add("--no-network", action="store_true", help="no network interface")
@@ -68,7 +69,8 @@ def configure(parser):
         "example: pvguest run --hv xen-dom0 --add build/tests -- /tests/fork_storm 100\n"
         "The command's standard output and standard error come out as ours; its standard\n"
         "input is empty. Exit status: the command's; 124: timeout; 125: the rig or the build\n"
-        "failed; 126: the guest crashed or never came up.")
+        "failed; 126: the guest crashed or never came up.\n\nWORDs of --disk:\n"
+        + "\n".join(f"  {word:9}{text}" for word, text in disks.WORDS.items()))
 
 
 class Options:
@@ -78,7 +80,7 @@ class Options:
         self.__dict__.update(vars(args))
         self.folder = folder
         self.kernel = args.kernel or ("native" if args.hv == "none" else "pvguest")
-        self.disks = [self._file(path, "--disk") for path in args.disk]
+        self._disk_requests = disks.requests(args.disk, args.guests)
         self.vifs = 0 if args.no_network or args.hv == "xen-dom0" else args.vifs or 1
         self.image_file = self._file(args.image, "--image") if args.image else None
         if args.xen:
@@ -123,10 +125,17 @@ class Options:
         # Without a hypervisor only the compressed file has an entry that the emulator knows.
         return built.bzimage if self.bzimage or self.hv == "none" else built.elf
 
+    def disks(self, guest):
+        """The disks of GUEST, from 1; copy-on-write files are made."""
+        return [request.for_guest(guest, self.guests, self.folder)
+                for request in self._disk_requests]
+
     def initramfs(self, guest):
         """Contents of the initial RAM file system of GUEST, from 1."""
+        prefix = "vd" if self.hv == "none" else "xvd"
+        names = [prefix + chr(ord("a") + index) for index in range(len(self.disk))]
         return initramfs.make(self.command, self.add, hold=bool(self.xentrace), guest=guest,
-                              guests=self.guests, vifs=self.vifs)
+                              guests=self.guests, vifs=self.vifs, disks=names)
 
 
 def main(args):

@@ -31,6 +31,6 @@ def boot(options):
                   f"net={network.address(0, index)}/24,host={network.address(0, index)}",
                   "-device", f"virtio-net-pci,netdev=net{index},mac={network.mac(1, index)},"
                   "romfile="]
-    for disk in options.disks:
-        words += ["-drive", f"file={disk},if=virtio,cache=unsafe,format={qemu.disk_format(disk)}"]
+    for index, disk in enumerate(options.disks(1)):
+        words += disk.words(f"disk{index}", "")
     return session.Boot(words, deaths=DEATHS)

@@ -22,7 +22,7 @@ def boot(options):
     if options.kernel not in KERNELS:
         raise errors.UsageError(f"--hv xen-dom0 cannot run kernel {options.kernel}; "
                                 "use --hv none")
-    if options.disks:
+    if options.disk:
         raise errors.UsageError("--disk needs --hv xen-domu or none: "
                                 "an initial domain has no back end")
     folder = options.folder

@@ -10,6 +10,8 @@ from pvg.guest import Guest
 
 KERNELS = ("pvguest", "pvguest-full", "mainline", "mainline-full")
 
+MOST_DISKS = 24         # with those that the rig uses: as many slots has the machine's bus
+
 DEATHS = [
     (re.compile(rb"Domain \d+ has shut down, reason code 3"), "the guest crashed"),
     (re.compile(rb"Domain \d+ has shut down, reason code [0124]"),
@@ -37,9 +39,13 @@ def boot(options):
         files["extras"] = _device(len(attached) - 1) + "\n"
         files["orders"] = f"/dev/vport0p{options.guests + 1}\n"
     for guest in range(1, options.guests + 1):
-        first = len(attached)
-        attached += [disks.Disk(path, qemu.disk_format(path)) for path in options.disks]
-        files[f"guest{guest}.cfg"] = _config(options, guest, first)
+        own = {_device(len(attached) + index): disk
+               for index, disk in enumerate(options.disks(guest))}
+        attached += own.values()
+        files[f"guest{guest}.cfg"] = _config(options, guest, own)
+    if len(attached) > MOST_DISKS:
+        raise errors.UsageError(f"these are {len(attached) - MOST_DISKS} disks too many, all guests "
+                                "together")
     _payload(options, folder / "payload", files)
     ports = [folder / f"port{number}" for number in range(options.guests + bool(options.orders))]
     words = control_domain.Machine(options).resume(ports, attached)
@@ -66,10 +72,12 @@ def _payload(options, path, texts):
     path.write_bytes(archive.bytes())
 
 
-def _config(options, guest, first):
-    """The tool stack's description of GUEST, whose disks are the control domain's from FIRST."""
-    disk_list = ", ".join(f"'phy:{_device(first + index)},xvd{chr(ord('a') + index)},w'"
-                          for index in range(len(options.disks)))
+def _config(options, guest, own):
+    """The tool stack's description of GUEST, with disks OWN: device here -> Disk."""
+    disk_list = ", ".join(
+        f"'vdev=xvd{chr(ord('a') + index)},access={'ro' if disk.read_only else 'rw'},"
+        f"backendtype={disk.backend},{'devtype=cdrom,' if disk.cdrom else ''}target={device}'"
+        for index, (device, disk) in enumerate(own.items()))
     vifs = ", ".join(f"'mac={network.mac(guest, index)},vifname={network.interface(guest, index)},"
                      f"bridge=br{index}'" for index in range(options.vifs))
     # Traced, the guest has a CPU of its own: records tell their CPU but not their domain.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Gives network interfaces their addresses, those that are plugged in later
- * as well; which addresses, the rig's script knows.
+ * Waits for the devices that the guest is to have, and gives network
+ * interfaces their addresses, those that are plugged in later as well; which
+ * addresses, the rig's script knows.
  */
 #define _GNU_SOURCE
-#include <glob.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <poll.h>
@@ -13,11 +13,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
 
-#define PATIENCE	5000	/* ms for a device on the bus to become an interface */
+#define PATIENCE	5000	/* ms for all devices to appear */
 #define KERNEL_EVENTS	1	/* the kernel's own multicast group of uevents */
 
 static pid_t configure(const char *interface)
@@ -33,7 +34,7 @@ static pid_t configure(const char *interface)
 }
 
 /* A network interface has appeared, if that is what the next event says. */
-void network_event(int events)
+void devices_event(int events)
 {
 	static const char plugged[] = "add@", kind[] = "/net/";
 	char event[4096];
@@ -51,19 +52,6 @@ void network_event(int events)
 		configure(name + 1);
 }
 
-/* Whether a bus knows the device that will be interface @index. */
-static int is_coming(long index)
-{
-	char pattern[64];
-	glob_t found;
-	int count;
-
-	snprintf(pattern, sizeof(pattern), "/sys/bus/*/devices/vif-%ld", index);
-	count = glob(pattern, GLOB_NOSORT, NULL, &found) ? 0 : found.gl_pathc;
-	globfree(&found);
-	return count > 0;
-}
-
 static void loopback_up(void)
 {
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -73,26 +61,52 @@ static void loopback_up(void)
 	close(any);
 }
 
-int network_start(void)
+static long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Wait until @device is there, such as "net/eth0"; each event is a reason to look again. */
+static void await_device(const char *device, int events, long deadline)
+{
+	struct pollfd wait = { .fd = events, .events = POLLIN };
+	char path[128], event[4096];
+	long left;
+
+	snprintf(path, sizeof(path), "/sys/class/%s", device);
+	while (access(path, F_OK)) {
+		left = deadline - milliseconds();
+		if (left <= 0 || poll(&wait, 1, left) <= 0) {
+			fprintf(stderr, "init: %s is not there, going on without it\n", device);
+			return;
+		}
+		recv(events, event, sizeof(event), MSG_DONTWAIT);
+	}
+}
+
+int devices_start(void)
 {
 	struct sockaddr_nl about = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_EVENTS };
 	int events = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-	struct pollfd wait = { .fd = events, .events = POLLIN };
-	long index, vifs = setting("vifs", 0);
-	char name[32], path[64];
+	long deadline = milliseconds() + PATIENCE;
+	char *device, *rest;
+	size_t size;
 
 	loopback_up();
-	if (!vifs || events < 0 || bind(events, (struct sockaddr *)&about, sizeof(about)) < 0) {
-		close(events);
+	if (bind(events, (struct sockaddr *)&about, sizeof(about)) < 0) {
+		complain("events of devices");
 		return -1;
 	}
-	for (index = 0; index < vifs; index++) {
-		snprintf(name, sizeof(name), "eth%ld", index);
-		snprintf(path, sizeof(path), "/sys/class/net/%s", name);
-		while (access(path, F_OK) && is_coming(index) && poll(&wait, 1, PATIENCE) > 0)
-			network_event(events);
-		if (!access(path, F_OK))
-			waitpid(configure(name), NULL, 0);
+	rest = read_file(DEVICES_FILE, &size);
+	while (rest && (device = strsep(&rest, "\n"))) {
+		if (!*device)
+			continue;
+		await_device(device, events, deadline);
+		if (!strncmp(device, "net/", 4))
+			waitpid(configure(device + 4), NULL, 0);
 	}
 	return events;
 }
