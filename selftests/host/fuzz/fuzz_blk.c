@@ -30,6 +30,9 @@ static unsigned int in_flight;
 
 /* The back end. */
 static u32 back_cons, back_prod;
+/* The id that it answered last; it has just broken the rules, and only that. */
+static u64 last_id;
+static bool must_break;
 
 static union pvblk_slot *slot(u32 index)
 {
@@ -55,6 +58,8 @@ static void connect(void)
 	honest = true;
 	back_cons = 0;
 	back_prod = 0;
+	last_id = -1;
+	must_break = false;
 }
 
 static void over(struct request *req)
@@ -77,6 +82,7 @@ static void disconnect(void)
 	must(!in_flight);
 	must(cache.nfree == cache.count);
 	connected = false;
+	must_break = false;
 	pvblk_wire_destroy(&wire);
 	pvblk_wire_destroy(&wire);
 	pvblk_pages_destroy(&cache);
@@ -175,6 +181,7 @@ static void event(void)
 		must((ret < 0) == pvring_broken(&wire.ring));
 		must(ret == 0 || !honest);
 	} while (ret == 0 && pvring_rearm(&wire.ring) && budget--);
+	must(!must_break || pvring_broken(&wire.ring));
 }
 
 static void answer(unsigned int count)
@@ -195,6 +202,7 @@ static void answer(unsigned int count)
 			operation = s->indirect.indirect_op;
 		if (!honest && next_u8() & 1)
 			id ^= 1ull << (next_u8() & 63);
+		last_id = id;
 		*(struct blkif_response *)slot(back_prod++) =
 			(struct blkif_response) {
 				.id = id,
@@ -206,10 +214,51 @@ static void answer(unsigned int count)
 	shared->req_event = back_cons + 1;
 }
 
+/* An honest back end gives one answer that is wrong in one way. */
+static void answer_wrongly(u8 how)
+{
+	struct pvring_shared *shared = area.va;
+	struct blkif_response rsp = {};
+
+	if (!connected || !may_lie || !honest || back_cons == shared->req_prod)
+		return;
+	honest = false;
+	must_break = true;
+	rsp.id = slot(back_cons)->rw.id;
+	rsp.operation = slot(back_cons)->rw.operation;
+	if (rsp.operation == BLKIF_OP_INDIRECT)
+		rsp.id = slot(back_cons)->indirect.id;
+	back_cons++;
+	switch (how % 4) {
+	case 0:
+		rsp.id = last_id;
+		break;
+	case 1:
+		rsp.id ^= 1ull << (next_u8() & 63);
+		break;
+	case 2:
+		rsp.operation = 7 + (next_u8() & 63);
+		break;
+	case 3:
+		rsp.status = 1 + (next_u8() & 63);
+		break;
+	}
+	/* Ids in flight are those of the right answer, or of others. */
+	if (how % 4 == 1 && pvring_id_busy(&wire.ids, (u32)rsp.id) &&
+	    wire.sent[(u32)rsp.id].seq == rsp.id >> 32)
+		must_break = false;
+	*(struct blkif_response *)slot(back_prod++) = rsp;
+	shared->rsp_prod = back_prod;
+	/* Before another request is given that id. */
+	event();
+}
+
 static void misbehave(void)
 {
 	if (!connected)
 		return;
+	/* It may take back what it did. */
+	must_break = false;
 	back_scribble(area.va, area.count * PAGE_SIZE, wire.ring.req_pushed,
 		      wire.ring.rsp_cons);
 	if (next_u8() & 1)
@@ -280,7 +329,10 @@ void run_script(void)
 			answer(1 + arg);
 			break;
 		case 11:
-			misbehave();
+			if (arg & 1)
+				misbehave();
+			else
+				answer_wrongly(arg >> 1);
 			break;
 		case 12:
 			back_map_or_unmap();

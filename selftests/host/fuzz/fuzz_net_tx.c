@@ -25,6 +25,8 @@ static struct packet {
 static unsigned int in_flight;
 
 static u32 back_cons, back_prod;
+/* It has just broken the rules, and only that. */
+static bool must_break;
 
 static union slot {
 	struct xen_netif_tx_request req;
@@ -109,6 +111,7 @@ static void event(void)
 	} while (count == ARRAY_SIZE(done) ||
 		 (pvring_rearm(&tx.ring) && !pvring_broken(&tx.ring)));
 	must(!honest || !pvring_broken(&tx.ring));
+	must(!must_break || pvring_broken(&tx.ring));
 	must(pvnet_tx_room(&tx) <= PVNET_SLOTS);
 }
 
@@ -186,8 +189,43 @@ static void answer(unsigned int count)
 	shared->req_event = back_cons + 1;
 }
 
+/* An honest back end gives one answer that is wrong in one way. */
+static void answer_wrongly(u8 how)
+{
+	struct xen_netif_tx_response rsp = {};
+
+	if (!may_lie || !honest || back_cons == shared->req_prod)
+		return;
+	honest = false;
+	rsp.id = slot(back_cons++)->req.id;
+	switch (how % 3) {
+	case 0:
+		/* Never sent, if it is not in flight. */
+		rsp.id = next_evil(rsp.id);
+		if (pvring_id_busy(&tx.ids, rsp.id) &&
+		    !tx.slots[rsp.id].answered)
+			return;
+		break;
+	case 1:
+		rsp.status = 2 + (next_u8() & 63);
+		break;
+	case 2:
+		rsp.status = XEN_NETIF_RSP_NULL;
+		if (tx.extras)
+			return;
+		break;
+	}
+	must_break = true;
+	slot(back_prod++)->rsp = rsp;
+	shared->rsp_prod = back_prod;
+	/* Before another request is given that id. */
+	event();
+}
+
 static void misbehave(void)
 {
+	/* It may take back what it did. */
+	must_break = false;
 	back_scribble(shared, PAGE_SIZE, tx.ring.req_pushed, tx.ring.rsp_cons);
 	if (next_u8() & 1)
 		back_prod = shared->rsp_prod;
@@ -219,6 +257,7 @@ void run_script(void)
 	in_flight = 0;
 	honest = true;
 	may_lie = how & 32;
+	must_break = false;
 	back_cons = 0;
 	back_prod = 0;
 	grants_boot();
@@ -246,6 +285,8 @@ void run_script(void)
 		case 5:
 			if (arg < 8)
 				misbehave();
+			else if (arg < 16)
+				answer_wrongly(arg);
 			else
 				back_map_or_unmap();
 			break;
