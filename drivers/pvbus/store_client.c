@@ -518,6 +518,7 @@ EXPORT_SYMBOL_GPL(pvstore_unwatch);
 /* The daemon broke the protocol: start afresh if it offers that, else stop. */
 static void give_up(void)
 {
+	struct pvstore_txn *txn, *next;
 	LIST_HEAD(lost);
 	bool again;
 
@@ -535,6 +536,10 @@ static void give_up(void)
 		store.state = STORE_BROKEN;
 		list_splice_tail_init(&store.unanswered, &lost);
 		list_splice_tail_init(&store.unsent, &lost);
+		list_for_each_entry_safe(txn, next, &store.txns, list) {
+			list_del(&txn->list);
+			kfree(txn);
+		}
 	}
 	mutex_unlock(&store.lock);
 	if (again)

@@ -9,7 +9,9 @@
 #include <pvguest/platform.h>
 #include <xen/interface/io/xs_wire.h>
 
+#ifndef DAEMON_NODES
 #define DAEMON_NODES	600
+#endif
 #define DAEMON_WATCHES	16
 #define DAEMON_TXNS	4
 #define DAEMON_HELD	8
@@ -45,6 +47,8 @@ static struct {
 	bool conflict;		/* every commit fails */
 	unsigned int fickle;	/* directories change while listed, so often */
 	u32 piece;		/* bytes of names in a DIRECTORY_PART */
+	bool stuck;		/* it takes no more requests */
+	bool wild;		/* its own half of the ring may make no sense */
 	bool reverse;		/* answer pairs in reverse order */
 	const char *refuse;	/* this error name to all */
 	void (*bend)(struct daemon_message *answer);	/* an answer, before it goes */
@@ -82,9 +86,11 @@ void pvguest_irq_eoi(unsigned int irq, bool spurious)
 	daemon.idle_eois += spurious;
 }
 
-static void daemon_queue(u32 type, u32 req_id, u32 tx_id, const void *body, u32 len)
+/* A message whose header may tell another length than what follows has. */
+static void daemon_put(u32 type, u32 req_id, u32 tx_id, const void *body, u32 len,
+		       u32 told)
 {
-	struct xsd_sockmsg head = { type, req_id, tx_id, len };
+	struct xsd_sockmsg head = { type, req_id, tx_id, told };
 
 	while (daemon.out_len + sizeof(head) + len > daemon.out_size) {
 		daemon.out_size += 65536;
@@ -95,16 +101,17 @@ static void daemon_queue(u32 type, u32 req_id, u32 tx_id, const void *body, u32 
 	daemon.out_len += sizeof(head) + len;
 }
 
+static void daemon_queue(u32 type, u32 req_id, u32 tx_id, const void *body, u32 len)
+{
+	daemon_put(type, req_id, tx_id, body, len, len);
+}
+
 static void daemon_send(struct daemon_message *msg)
 {
 	if (daemon.bend)
 		daemon.bend(msg);
-	/* What is too long to be sent is not sent: the header is the lie. */
 	daemon_queue(msg->head.type, msg->head.req_id, msg->head.tx_id, msg->body,
-		     min_t(u32, msg->head.len, XENSTORE_PAYLOAD_MAX));
-	if (msg->head.len > XENSTORE_PAYLOAD_MAX)
-		((struct xsd_sockmsg *)(daemon.out + daemon.out_len -
-			XENSTORE_PAYLOAD_MAX))[-1].len = msg->head.len;
+		     msg->head.len);
 }
 
 static void daemon_answer(u32 type, const void *body, u32 len)
@@ -165,6 +172,8 @@ static void daemon_set(const char *path, const void *value, u32 len)
 	int i = daemon_find(path);
 
 	if (i < 0) {
+		if (daemon.wild && daemon.node_count == DAEMON_NODES)
+			return;
 		i = daemon.node_count++;
 		shim_check(i < DAEMON_NODES, "too many nodes");
 		strcpy(daemon.nodes[i].path, path);
@@ -240,7 +249,14 @@ static void daemon_serve(void)
 	u32 *txn;
 	int i;
 
+	if (second > in->body + in->head.len)
+		second = in->body + in->head.len;
 	daemon.asked[in->head.type]++;
+	if (strlen(path) >= 64 ||
+	    (in->head.type != XS_WRITE && strlen(second) >= 64)) {
+		daemon_error("EINVAL");
+		return;
+	}
 	if (daemon.refuse) {
 		daemon_error(daemon.refuse);
 		return;
@@ -281,7 +297,9 @@ static void daemon_serve(void)
 		daemon_answer(in->head.type, text, sprintf(text, "%u", *txn) + 1);
 		return;
 	case XS_TRANSACTION_END:
-		*daemon_txn(in->head.tx_id) = 0;
+		txn = daemon_txn(in->head.tx_id);
+		if (txn)
+			*txn = 0;
 		if (daemon.conflict && *path == 'T') {
 			daemon_error("EAGAIN");
 			return;
@@ -293,7 +311,10 @@ static void daemon_serve(void)
 				daemon_error("EEXIST");
 				return;
 			}
-		shim_check(i < DAEMON_WATCHES, "too many watches");
+		if (i == DAEMON_WATCHES) {
+			daemon_error("E2BIG");
+			return;
+		}
 		strcpy(daemon.watches[i][0], path);
 		strcpy(daemon.watches[i][1], second);
 		daemon.watch_count++;
@@ -321,18 +342,25 @@ static void daemon_run(void)
 	struct xenstore_domain_interface *ring = daemon.ring;
 	u32 n;
 
-	for (n = daemon.pace; n && ring->req_cons != ring->req_prod; n--) {
+	for (n = daemon.stuck ? 0 : daemon.pace; n && ring->req_cons != ring->req_prod; n--) {
 		char c = ring->req[MASK_XENSTORE_IDX(ring->req_cons)];
 
-		shim_check(ring->req_prod - ring->req_cons <= XENSTORE_RING_SIZE,
+		shim_check(daemon.wild ||
+			   ring->req_prod - ring->req_cons <= XENSTORE_RING_SIZE,
 			   "the client overran the ring");
 		((char *)&daemon.in)[daemon.have++] = c;
 		ring->req_cons++;
 		daemon.event = true;
+		if (daemon.have == sizeof(daemon.in.head) &&
+		    (daemon.in.head.len > XENSTORE_PAYLOAD_MAX ||
+		     daemon.in.head.type >= XS_TYPE_COUNT)) {
+			shim_check(daemon.wild, "no request of the protocol");
+			daemon.stuck = true;
+			break;
+		}
 		if (daemon.have < sizeof(daemon.in.head) ||
 		    daemon.have < sizeof(daemon.in.head) + daemon.in.head.len)
 			continue;
-		shim_check(daemon.in.head.len <= XENSTORE_PAYLOAD_MAX, "too long");
 		daemon.in.body[daemon.in.head.len] = 0;
 		daemon.have = 0;
 		daemon_serve();
@@ -345,7 +373,8 @@ static void daemon_run(void)
 		daemon.event = true;
 	}
 	daemon.out_len -= n;
-	memmove(daemon.out, daemon.out + n, daemon.out_len);
+	if (n)
+		memmove(daemon.out, daemon.out + n, daemon.out_len);
 }
 
 /* One turn of everybody else: the daemon, the interrupt, the client's worker. */
@@ -360,7 +389,7 @@ static bool daemon_turn(void)
 }
 
 /* Until nothing moves any more. */
-static void daemon_settle(void)
+static inline void daemon_settle(void)
 {
 	while (daemon_turn())
 		;
@@ -373,7 +402,7 @@ static void daemon_forget(void)
 
 	daemon.have = 0;
 	daemon.out_len = 0;
-	daemon.pace = XENSTORE_RING_SIZE;
+	daemon.stuck = false;
 	daemon.holding = false;
 	daemon.watch_count = 0;
 	memset(daemon.txns, 0, sizeof(daemon.txns));

@@ -395,7 +395,6 @@ static void test_watches(void **state)
 }
 
 /* Lies that cost us the ring. */
-static void lie_length(void) { daemon_queue(XS_READ, 0, 0, "", 0); }
 static void lie_id(void) { daemon_queue(XS_READ, store.last_id + 1, 0, "", 0); }
 static void lie_type(void) { daemon_queue(XS_WRITE, store.last_id, 0, "", 0); }
 static void lie_txn(void) { daemon_queue(XS_READ, store.last_id, 9, "", 0); }
@@ -408,15 +407,12 @@ static void lie_event_one(void) { daemon_queue(XS_WATCH_EVENT, 0, 0, "ab", 3); }
 static void lie_req_cons(void)
 {
 	daemon.ring->req_cons += 5;
-	daemon.pace = 0;	/* it makes no sense to itself either */
+	daemon.stuck = true;	/* it makes no sense to itself either */
 }
 
 static void lie_too_long(void)
 {
-	struct xsd_sockmsg *head = (void *)daemon.out;
-
-	lie_length();
-	head->len = XENSTORE_PAYLOAD_MAX + 1;
+	daemon_put(XS_READ, 0, 0, "", 0, XENSTORE_PAYLOAD_MAX + 1);
 }
 
 static void lie_twice(void)
@@ -472,12 +468,14 @@ static void test_lies(void **state)
 {
 	unsigned long long n;
 	unsigned int i;
+	u32 txn;
 
 	for (i = 0; i < ARRAY_SIZE(lies); i++) {
 		struct pvstore_watch watch = { .path = "w", .changed = count_event };
 		unsigned int eois;
 
 		assert_int_equal(pvstore_watch(&watch), 0);
+		assert_int_equal(pvstore_begin(&txn), 0);
 		daemon_settle();
 		finished = 0;
 		tell_lie(&lies[i]);
@@ -485,6 +483,7 @@ static void test_lies(void **state)
 		assert_in_range(finished, 1, 1001);
 		assert_int_equal(pvstore_read_uint(0, "a", "b", &n), -EPROTO);
 		assert_int_equal(pvstore_watch(&watch), -EPROTO);
+		assert_int_equal(pvstore_end(txn, false), -EPROTO);
 		eois = daemon.eois;
 		daemon.event = true;
 		daemon_settle();
