@@ -97,11 +97,11 @@ struct pvnet_tx {
 
 int pvnet_tx_init(struct pvnet_tx *tx, domid_t domain, void *shared, bool sg);
 void pvnet_tx_destroy(struct pvnet_tx *tx);
-bool pvnet_tx_begin(struct pvnet_tx *tx, void *packet, u32 len, u16 flags,
+bool pvnet_tx_begin(struct pvnet_tx *tx, u32 len, u16 flags,
 		    const struct xen_netif_extra_info *extra);
 void pvnet_tx_copy(struct pvnet_tx *tx, const void *data, u32 len);
 bool pvnet_tx_lend(struct pvnet_tx *tx, struct page *page);
-void pvnet_tx_end(struct pvnet_tx *tx);
+void pvnet_tx_end(struct pvnet_tx *tx, void *packet);
 unsigned int pvnet_tx_reap(struct pvnet_tx *tx, void **done, unsigned int max);
 void *pvnet_tx_flush(struct pvnet_tx *tx);
 

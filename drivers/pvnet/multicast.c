@@ -28,9 +28,9 @@ static int amend(struct net_device *dev, const u8 *addr, u8 type)
 
 	ether_addr_copy(extra.u.mcast.addr, addr);
 	__netif_tx_lock(queue->txq, smp_processor_id());
-	sent = pvnet_tx_begin(&queue->tx, NULL, 0, 0, &extra);
+	sent = pvnet_tx_begin(&queue->tx, 0, 0, &extra);
 	if (sent) {
-		pvnet_tx_end(&queue->tx);
+		pvnet_tx_end(&queue->tx, NULL);
 		if (!pvnet_tx_has_room(&queue->tx))
 			netif_tx_stop_queue(queue->txq);
 		pvnet_kick(queue);

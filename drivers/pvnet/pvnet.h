@@ -65,6 +65,7 @@ struct pvnet_rx_stats {
  * @irq: events of both rings; the same twice if they share one
  * @events: bit per ring: an event has come that awaits its end
  * @worked: there was something to do since an event was last ended
+ * @held: index in @tx behind the last packet that somebody waits for
  * @tx: transmit ring
  * @rx: receive ring, used by @napi only
  * @pages: where pages for receiving come from
@@ -81,6 +82,7 @@ struct pvnet_queue {
 	int irq[PVNET_RINGS];
 	unsigned long events;
 	bool worked;
+	u32 held;
 	struct pvnet_tx tx;
 	struct pvnet_rx rx;
 	struct page_pool *pages;

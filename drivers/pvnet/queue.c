@@ -235,6 +235,7 @@ void pvnet_queue_close(struct pvnet_queue *queue)
 		unbind(queue, PVNET_TX);
 	memset(queue->irq, 0, sizeof(queue->irq));
 	queue->events = 0;
+	queue->held = 0;
 	pvnet_flush(queue);
 	pvnet_tx_destroy(&queue->tx);
 	if (queue->pages) {

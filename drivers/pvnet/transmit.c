@@ -5,14 +5,32 @@
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <net/netdev_queues.h>
+#include <net/tcp.h>
 #include <pvguest/platform.h>
 
 #include "pvnet.h"
 
 /* Packets freed between two looks at the clock of others who want the lock. */
 #define REAP_BATCH	64
+/* Requests of two of the longest packets. */
+#define FEW		(2 * PVNET_PACKET_SLOTS)
 /* Requests that must be free before a stopped queue goes on. */
 #define WAKE_ROOM	(PVNET_SLOTS / 4)
+
+/*
+ * After how many answers an event is due.  All requests are answered sooner or
+ * later, each poll for received packets reaps, too, and of packets that nobody
+ * waits for only the room in the ring is of interest.
+ */
+static u32 answers_to_wait(const struct pvnet_queue *queue)
+{
+	s32 held = queue->held - queue->tx.ring.rsp_cons;
+
+	if (held <= 0)
+		return PVNET_SLOTS / 2;
+	/* Of many, have some still on the way when those are freed. */
+	return held > FEW ? held - held / 4 : held;
+}
 
 /**
  * pvnet_kick() - show the back end what has been written
@@ -20,20 +38,11 @@
  */
 void pvnet_kick(struct pvnet_queue *queue)
 {
-	struct pvring *ring = &queue->tx.ring;
-	u32 flight;
-
-	if (pvring_push(ring)) {
+	if (pvring_push(&queue->tx.ring)) {
 		pvguest_notify(queue->irq[PVNET_TX]);
 		queue->tx_stats.notifications++;
 	}
-	/*
-	 * One event for most of what is in flight is enough: all requests are
-	 * answered sooner or later, and each poll for received packets reaps,
-	 * too.
-	 */
-	flight = pvring_in_flight(ring);
-	if (pvring_rearm_after(ring, flight - flight / 4))
+	if (pvring_rearm_after(&queue->tx.ring, answers_to_wait(queue)))
 		napi_schedule(&queue->napi);
 }
 
@@ -62,11 +71,12 @@ static void send_frag(struct pvnet_tx *tx, const skb_frag_t *frag, bool lend)
 	pvnet_tx_copy(tx, data, left);
 }
 
-static bool send(struct pvnet_tx *tx, struct sk_buff *skb)
+static bool send(struct pvnet_tx *tx, struct sk_buff *skb, bool *held)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	struct xen_netif_extra_info gso = {};
 	bool lend = may_lend(skb);
+	u64 lends = tx->lends;
 	unsigned int i;
 	u16 flags = 0;
 
@@ -81,12 +91,18 @@ static bool send(struct pvnet_tx *tx, struct sk_buff *skb)
 				 XEN_NETIF_GSO_TYPE_TCPV6 :
 				 XEN_NETIF_GSO_TYPE_TCPV4;
 	}
-	if (!pvnet_tx_begin(tx, skb, skb->len, flags, gso.type ? &gso : NULL))
+	if (!pvnet_tx_begin(tx, skb->len, flags, gso.type ? &gso : NULL))
 		return false;
 	pvnet_tx_copy(tx, skb->data, skb_headlen(skb));
 	for (i = 0; i < info->nr_frags; i++)
 		send_frag(tx, &info->frags[i], lend);
-	pvnet_tx_end(tx);
+	/*
+	 * Does anybody wait for this packet's end?  Who forwards does not, nor
+	 * for a mere acknowledgment; with its content copied it can go now.
+	 */
+	*held = tx->lends != lends ||
+		(skb->destructor && !skb_is_tcp_pure_ack(skb));
+	pvnet_tx_end(tx, *held ? skb : NULL);
 	return true;
 }
 
@@ -106,9 +122,9 @@ netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct netdev_queue *txq = queue->txq;
 	unsigned int len = skb->len;
 	bool more = netdev_xmit_more();
-	bool flush;
+	bool held = false, flush = !more;
 
-	if (unlikely(!send(&queue->tx, skb))) {
+	if (unlikely(!send(&queue->tx, skb, &held))) {
 		stats->too_long++;
 		dev_kfree_skb_any(skb);
 		if (!more)
@@ -116,9 +132,14 @@ netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_OK;
 	}
 	skb_tx_timestamp(skb);
-	flush = __netdev_tx_sent_queue(txq, len, more);
 	stats->packets++;
 	stats->bytes += len;
+	if (held) {
+		queue->held = queue->tx.ring.req_prod;
+		flush = __netdev_tx_sent_queue(txq, len, more);
+	} else {
+		dev_consume_skb_any(skb);
+	}
 	if (unlikely(!pvnet_tx_has_room(&queue->tx))) {
 		netif_tx_stop_queue(txq);
 		stats->stops++;
@@ -141,7 +162,7 @@ bool pvnet_reap(struct pvnet_queue *queue, int budget)
 {
 	void *done[REAP_BATCH];
 	unsigned int count, i;
-	u32 bytes = 0, flight;
+	u32 bytes = 0;
 
 	count = pvnet_tx_reap(&queue->tx, done, REAP_BATCH);
 	for (i = 0; i < count; i++) {
@@ -156,9 +177,7 @@ bool pvnet_reap(struct pvnet_queue *queue, int budget)
 		netif_tx_wake_queue(queue->txq);
 	if (count == REAP_BATCH)
 		return true;
-	flight = pvring_in_flight(&queue->tx.ring);
-	return pvring_rearm_after(&queue->tx.ring,
-				  max(flight - flight / 4, 1U));
+	return pvring_rearm_after(&queue->tx.ring, answers_to_wait(queue));
 }
 
 /**

@@ -159,7 +159,6 @@ static void slot_close(struct pvnet_tx *tx, u16 more)
 /**
  * pvnet_tx_begin() - start to send a packet
  * @tx: the ring
- * @packet: the caller's name for it, not NULL if it wants that back
  * @len: bytes, all of which must follow by copy and lend; 0: only @extra is of
  *	interest to the back end
  * @flags: XEN_NETTXF_csum_blank, XEN_NETTXF_data_validated
@@ -168,7 +167,7 @@ static void slot_close(struct pvnet_tx *tx, u16 more)
  * Return: false if there is no room now, or the packet is too long for the back
  * end.
  */
-bool pvnet_tx_begin(struct pvnet_tx *tx, void *packet, u32 len, u16 flags,
+bool pvnet_tx_begin(struct pvnet_tx *tx, u32 len, u16 flags,
 		    const struct xen_netif_extra_info *extra)
 {
 	struct xen_netif_extra_info *info;
@@ -181,7 +180,6 @@ bool pvnet_tx_begin(struct pvnet_tx *tx, void *packet, u32 len, u16 flags,
 	tx->left = len;
 	slot_open(tx, flags | (extra ? XEN_NETTXF_extra_info : 0));
 	tx->head = tx->open.id;
-	tx->slots[tx->head].packet = packet;
 	if (extra) {
 		info = pvring_next_request(&tx->ring);
 		*info = *extra;
@@ -257,10 +255,12 @@ bool pvnet_tx_lend(struct pvnet_tx *tx, struct page *page)
 /**
  * pvnet_tx_end() - the packet is complete; pvring_push() shows it
  * @tx: the ring
+ * @packet: the caller's name for it, NULL if it does not want that back
  */
-void pvnet_tx_end(struct pvnet_tx *tx)
+void pvnet_tx_end(struct pvnet_tx *tx, void *packet)
 {
 	slot_close(tx, 0);
+	tx->slots[tx->head].packet = packet;
 	tx->slots[tx->head].left = tx->used;
 }
 

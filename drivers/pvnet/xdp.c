@@ -21,13 +21,13 @@ static bool send_frame(struct pvnet_queue *queue, const void *data, u32 len,
 {
 	unsigned int i;
 
-	if (!pvnet_tx_begin(&queue->tx, NULL, len, 0, NULL))
+	if (!pvnet_tx_begin(&queue->tx, len, 0, NULL))
 		return false;
 	pvnet_tx_copy(&queue->tx, data, head);
 	for (i = 0; more && i < more->nr_frags; i++)
 		pvnet_tx_copy(&queue->tx, skb_frag_address(&more->frags[i]),
 			      skb_frag_size(&more->frags[i]));
-	pvnet_tx_end(&queue->tx);
+	pvnet_tx_end(&queue->tx, NULL);
 	return true;
 }
 

@@ -38,10 +38,10 @@ static void *packet(unsigned long n)
 
 static bool send_copied(unsigned long n, u32 len)
 {
-	if (!pvnet_tx_begin(&tx, packet(n), len, 0, NULL))
+	if (!pvnet_tx_begin(&tx, len, 0, NULL))
 		return false;
 	pvnet_tx_copy(&tx, data, len);
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, packet(n));
 	pvring_push(&tx.ring);
 	return true;
 }
@@ -173,7 +173,7 @@ static void lent_pages(void **state)
 	void *done[4];
 	u32 at = 66, len;
 
-	assert_true(pvnet_tx_begin(&tx, packet(0), 65535, 0, NULL));
+	assert_true(pvnet_tx_begin(&tx, 65535, 0, NULL));
 	/* Headers first: the first slot is never another's page. */
 	pages[0] = full_page(0);
 	assert_false(pvnet_tx_lend(&tx, pages[0]));
@@ -184,7 +184,7 @@ static void lent_pages(void **state)
 		assert_true(pvnet_tx_lend(&tx, pages[i]));
 	}
 	pvnet_tx_copy(&tx, data + at, 65535 - at);
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, packet(0));
 	pvring_push(&tx.ring);
 	slots = receive(&len);
 	assert_int_equal(slots, 17);
@@ -209,7 +209,7 @@ static void slots_never_run_out(void **state)
 	unsigned int lent = 0, i;
 	u32 at = 0, len;
 
-	assert_true(pvnet_tx_begin(&tx, packet(0), 65535, 0, NULL));
+	assert_true(pvnet_tx_begin(&tx, 65535, 0, NULL));
 	for (i = 0; at + 1 + PAGE_SIZE <= 65535; i++) {
 		pvnet_tx_copy(&tx, data + at, 1);
 		at++;
@@ -224,7 +224,7 @@ static void slots_never_run_out(void **state)
 		at += PAGE_SIZE;
 	}
 	pvnet_tx_copy(&tx, data + at, 65535 - at);
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, packet(0));
 	pvring_push(&tx.ring);
 	assert_true(receive(&len) <= PVNET_PACKET_SLOTS);
 	assert_true(lent > 0);
@@ -241,10 +241,10 @@ static void page_kept_by_back_end(void **state)
 	void *done[4];
 	u32 len;
 
-	assert_true(pvnet_tx_begin(&tx, packet(0), 60 + PAGE_SIZE, 0, NULL));
+	assert_true(pvnet_tx_begin(&tx, 60 + PAGE_SIZE, 0, NULL));
 	pvnet_tx_copy(&tx, data, 60);
 	assert_true(pvnet_tx_lend(&tx, page));
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, packet(0));
 	pvring_push(&tx.ring);
 	assert_int_equal(receive(&len), 2);
 	assert_non_null(hyp_map(last_slots[1].gref, BACK, false));
@@ -271,10 +271,10 @@ static void extra_slots(void **state)
 	void *done[4];
 	u32 len;
 
-	assert_true(pvnet_tx_begin(&tx, packet(0), 6000,
+	assert_true(pvnet_tx_begin(&tx, 6000,
 				   XEN_NETTXF_csum_blank, &gso));
 	pvnet_tx_copy(&tx, data, 6000);
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, packet(0));
 	pvring_push(&tx.ring);
 	assert_int_equal(receive(&len), 2);
 	assert_int_equal(last_slots[0].flags, XEN_NETTXF_csum_blank |
