@@ -165,6 +165,7 @@ int run_shell(const struct termios *cooked)
 		dup2(console, STDIN_FILENO);
 		dup2(console, STDOUT_FILENO);
 		dup2(console, STDERR_FILENO);
+		execl("/bin/bash", "bash", "-l", NULL);
 		execl("/bin/sh", "sh", "-l", NULL);
 		_exit(127);
 	}

@@ -27,8 +27,7 @@ static pid_t configure(const char *interface)
 
 	if (!child) {
 		dup2(console, STDIN_FILENO);
-		execl(NETWORK_SCRIPT, NETWORK_SCRIPT, interface, NULL);
-		_exit(127);
+		exec_rig_file("network", interface);
 	}
 	return child;
 }
@@ -87,20 +86,26 @@ static void await_device(const char *device, int events, long deadline)
 	}
 }
 
-int devices_start(void)
+int devices_listen(void)
 {
 	struct sockaddr_nl about = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_EVENTS };
 	int events = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (bind(events, (struct sockaddr *)&about, sizeof(about)) == 0)
+		return events;
+	complain("events of devices");
+	return -1;
+}
+
+/* Wait for all devices that the guest is to have, and configure them. */
+void devices_await(int events)
+{
 	long deadline = milliseconds() + PATIENCE;
 	char *device, *rest;
 	size_t size;
 
 	loopback_up();
-	if (bind(events, (struct sockaddr *)&about, sizeof(about)) < 0) {
-		complain("events of devices");
-		return -1;
-	}
-	rest = read_file(DEVICES_FILE, &size);
+	rest = read_rig_file("devices", &size);
 	while (rest && (device = strsep(&rest, "\n"))) {
 		if (!*device)
 			continue;
@@ -108,5 +113,4 @@ int devices_start(void)
 		if (!strncmp(device, "net/", 4))
 			waitpid(configure(device + 4), NULL, 0);
 	}
-	return events;
 }

@@ -9,11 +9,14 @@
 
 #define CHUNK		3072	/* payload bytes of one frame, before base64 */
 
-/* Files that the rig puts into the initial RAM file system. */
-#define COMMAND_FILE	"/pvg/command"	/* arguments, each ended by a NUL */
-#define SETTINGS_FILE	"/pvg/settings"	/* lines of the form key=value */
-#define DEVICES_FILE	"/pvg/devices"	/* lines such as net/eth0 or block/xvda */
-#define NETWORK_SCRIPT	"/pvg/network"	/* configures the interface that it is told */
+/*
+ * Files of the rig, in /pvg:
+ *	command		arguments, each ended by a NUL; missing for a shell
+ *	settings	lines of the form key=value
+ *	devices		lines such as net/eth0 or block/xvda
+ *	network		script that configures the interface which it is told
+ *	switch		script that goes on with another root, if there is one
+ */
 
 /* frames.c */
 extern int console;
@@ -26,11 +29,13 @@ void complain(const char *what);
 void wait_for_ack(int patience);
 
 /* settings.c */
-char *read_file(const char *path, size_t *size);
+char *read_rig_file(const char *name, size_t *size);
+void exec_rig_file(const char *name, const char *argument);
 long setting(const char *key, long otherwise);
 
 /* devices.c */
-int devices_start(void);	/* returns the source of events, or -1 */
+int devices_listen(void);	/* returns the source of events, or -1 */
+void devices_await(int events);
 void devices_event(int events);
 
 /* orders.c */

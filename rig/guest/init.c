@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* First process of the guest: runs one command, sends home what it printed. */
+/* First process of the guest, or a service: runs one command, sends home what it printed. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -35,40 +35,84 @@ static void mount_all(void)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
-int main(int argc, char **argv)
+static void set_number(const char *name, long value)
 {
-	struct termios cooked = { 0 };
-	char **command, *words, text[32];
-	size_t size = 0, at, count = 0;
-	int status, events;
+	char text[32];
 
-	if (argc && !strcmp(program_invocation_short_name, "control"))
-		return give_order(argv + 1);
-	mount_all();
+	snprintf(text, sizeof(text), "%ld", value);
+	setenv(name, text, 1);
+}
+
+static void set_environment(void)
+{
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "linux", 1);
 	setenv("PS1", "guest# ", 1);
-	snprintf(text, sizeof(text), "guest%ld", setting("guest", 1));
-	sethostname(text, strlen(text));
-	snprintf(text, sizeof(text), "%ld", setting("guest", 1));
-	setenv("PVGUEST_NUMBER", text, 1);
-	snprintf(text, sizeof(text), "%ld", setting("guests", 1));
-	setenv("PVGUEST_COUNT", text, 1);
+	set_number("PVGUEST_NUMBER", setting("guest", 1));
+	set_number("PVGUEST_COUNT", setting("guests", 1));
+}
+
+/* Returns the words of the command, ended by NULL, or NULL if a shell is wanted. */
+static char **read_command(void)
+{
+	size_t size = 0, at, count = 0;
+	char *words = read_rig_file("command", &size);
+	char **command;
+
+	if (!words)
+		return NULL;
+	/* There are at most as many words as bytes. */
+	command = calloc(size + 1, sizeof(*command));
+	for (at = 0; command && at < size; at += strlen(words + at) + 1)
+		command[count++] = words + at;
+	return command;
+}
+
+static void power_off(int first)
+{
+	if (!first) {
+		execlp("systemctl", "systemctl", "poweroff", NULL);
+		return;
+	}
+	reboot(RB_POWER_OFF);
+	/* Not every machine can: a reset ends the emulator as well. */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+/*
+ * Without another root this process is the first one from start to end. Else
+ * it only prepares the switch, and is started again as a service there.
+ */
+int main(int argc, char **argv)
+{
+	int status, events, first = getpid() == 1;
+	struct termios cooked = { 0 };
+	char **command, text[32];
+
+	if (argc && !strcmp(program_invocation_short_name, "control"))
+		return give_order(argv + 1);
+	if (first)
+		mount_all();
+	set_environment();
 	console = open_console();
 	console_raw(&cooked);
-	events = devices_start();
+	events = devices_listen();
+	if (first) {
+		snprintf(text, sizeof(text), "guest%ld", setting("guest", 1));
+		sethostname(text, strlen(text));
+		devices_await(events);
+		if (setting("switch", 0))
+			exec_rig_file("switch", NULL);
+	}
 	send_text('h', "");
 	if (setting("hold", 0))
 		wait_for_ack(60000);
 
-	words = read_file(COMMAND_FILE, &size);
-	for (at = 0; words && at < size; at += strlen(words + at) + 1)
-		count++;
-	if (count) {
-		command = calloc(count + 1, sizeof(*command));
-		for (at = 0, count = 0; at < size; at += strlen(words + at) + 1)
-			command[count++] = words + at;
+	command = read_command();
+	if (command) {
 		status = run_command(command, events);
 	} else {
 		status = run_shell(&cooked);
@@ -82,9 +126,6 @@ int main(int argc, char **argv)
 	send_text('x', text);
 	/* What is still in the console's ring would be lost with us. */
 	wait_for_ack(2000);
-	reboot(RB_POWER_OFF);
-	/* Not every machine can: a reset ends the emulator as well. */
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
+	power_off(first);
+	return 0;
 }

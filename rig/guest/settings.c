@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the rig wants of this guest: files that it puts among the others. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,8 +9,10 @@
 
 #include "guest.h"
 
+#define MOVED	"/run/pvg"
+
 /* Whole file in memory, ended by a NUL; NULL if it cannot be read. */
-char *read_file(const char *path, size_t *size)
+static char *read_file(const char *path, size_t *size)
 {
 	struct stat about;
 	char *data;
@@ -33,11 +36,33 @@ char *read_file(const char *path, size_t *size)
 	return data;
 }
 
-/* Number that SETTINGS_FILE gives for @key, or @otherwise. */
+/* Path of the rig's file @name: with Debian's root they have moved. */
+static const char *place(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", access(MOVED, F_OK) ? "/pvg" : MOVED, name);
+	return path;
+}
+
+/* The rig's file @name, as read_file() gives it. */
+char *read_rig_file(const char *name, size_t *size)
+{
+	return read_file(place(name), size);
+}
+
+/* Run the rig's script @name with @argument; does not return. */
+void exec_rig_file(const char *name, const char *argument)
+{
+	execl(place(name), name, argument, NULL);
+	_exit(127);
+}
+
+/* Number that the settings give for @key, or @otherwise. */
 long setting(const char *key, long otherwise)
 {
 	size_t size, length = strlen(key);
-	char *text = read_file(SETTINGS_FILE, &size);
+	char *text = read_rig_file("settings", &size);
 	char *line, *rest = text;
 	long value = otherwise;
 

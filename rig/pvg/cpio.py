@@ -55,11 +55,11 @@ class Archive:
         """The file PATH as NAME, links followed."""
         self.file(name, Path(path).read_bytes(), Path(path).stat().st_mode & 0o7777)
 
-    def tree(self, top):
-        """All that stands under the folder TOP, at the same paths; owned by root."""
+    def tree(self, top, under=""):
+        """All that stands under the folder TOP, at the same paths below UNDER; owned by root."""
         for folder, folders, names in os.walk(top):
             relative = os.path.relpath(folder, top)
-            prefix = "" if relative == "." else relative + "/"
+            prefix = under if relative == "." else f"{under}{relative}/"
             folders.sort()
             for name in sorted(folders + names):
                 path = os.path.join(folder, name)

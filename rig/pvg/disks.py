@@ -126,7 +126,7 @@ def _format(path):
 
 def _image_tool(*words):
     """Run qemu-img; returns what it printed."""
-    packages.require(["qemu-utils"])
+    packages.require(packages.FOR_DISKS)
     result = subprocess.run(["qemu-img", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True, check=False)
     if result.returncode:

@@ -6,6 +6,7 @@ import time
 
 from pvg import frames
 
+LAST_WORDS = 1.0        # seconds that a dying guest has to print why
 _WINDOW = 4096          # bytes of recent text in which a death is looked for
 
 
@@ -41,6 +42,7 @@ class Guest:
         self.decoder = frames.Decoder()
         self.up = False
         self.status = None          # the command's exit status
+        self.gone = False           # it has shut down after the command
         self.death = None           # why the guest died
         self.death_time = None
         self._log = Lines(session.log, prefix)
@@ -49,16 +51,19 @@ class Guest:
         self._recent = b""
         self._write_fd = None
         self._answers = 0
+        self._exit_time = None
 
     def listen(self, read_fd, write_fd):
         """From now on the console is read from READ_FD and written to WRITE_FD."""
         self._write_fd = write_fd
         self.session.listen(read_fd, self._console)
 
-    def finished(self, last_words):
-        """Whether nothing more is awaited: the command has ended, or LAST_WORDS s since death."""
-        return self.status is not None or (
-            self.death_time is not None and time.monotonic() >= self.death_time + last_words)
+    def finished(self):
+        """Whether nothing more is awaited of the guest."""
+        now = time.monotonic()
+        if self.status is not None:
+            return self.gone or now >= self._exit_time + self.session.boot.shutdown_limit
+        return self.death is not None and now >= self.death_time + LAST_WORDS
 
     def finish(self):
         """End the lines that the guest has begun."""
@@ -68,11 +73,13 @@ class Guest:
     def look_for_death(self, text):
         """Find in TEXT, and what came just before it, that the guest is no more."""
         self._recent = (self._recent + text)[-_WINDOW:]
-        if self.death is not None or self.status is not None:
+        if self.death is not None:
             return
         for pattern, meaning in self.session.boot.deaths:
             match = pattern.search(self._recent)
-            if match:
+            if match and self.status is not None:
+                self.gone = True
+            elif match:
                 detail = match.group(1).decode("utf-8", "replace") if match.groups() else ""
                 self.death = f"{meaning}: {detail}" if detail else meaning
                 self.death_time = time.monotonic()
@@ -126,6 +133,8 @@ class Guest:
             self.session.start_forwarding()
         elif frame.kind == "x":
             self.status = int(frame.payload)
+            self._exit_time = time.monotonic()
+            self._recent = b""
             self.acknowledge()
             if self.session.boot.on_exit:
                 self.session.boot.on_exit(self)

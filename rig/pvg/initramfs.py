@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest's initial RAM file system: busybox, our init, the command and its files."""
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -62,26 +63,48 @@ def _base():
     return data
 
 
-def make(command, folders=(), hold=False, guest=1, guests=1, vifs=0,
-         disks=()):
-    """Archive that runs COMMAND (a list of words; empty: a shell) among the files of FOLDERS.
+@dataclasses.dataclass
+class Wishes:
+    """What one guest's archive is to do.
 
-    hold: the guest waits for the rig's word before it runs the command.
-    guest: its number, from 1, among GUESTS
+    command: a list of words; empty: a shell
+    folders: whose files appear at the same paths
+    hold: the guest waits for the rig's word before it runs the command
+    guest: its number, from 1, among guests
     vifs: how many network interfaces it has
     disks: names of its disks
+    debian: whether the first of them is a Debian root file system to go on with
     """
+
+    command: list
+    folders: list = ()
+    hold: bool = False
+    guest: int = 1
+    guests: int = 1
+    vifs: int = 0
+    disks: list = ()
+    debian: bool = False
+
+
+def make(wishes):
+    """The archive that does what WISHES say."""
     archive = cpio.Archive()
     archive.file("etc/hosts", network.hosts())
-    archive.file("pvg/network", network.guest_script(guest, vifs), 0o755)
-    for folder in folders:
-        archive.tree(folder)
-    if command:
+    archive.file("pvg/network", network.guest_script(wishes.guest, wishes.vifs), 0o755)
+    for folder in wishes.folders:
+        archive.tree(folder, "pvg/add/" if wishes.debian else "")
+    if wishes.debian:
+        for name in ("switch", "pvguest.service"):
+            archive.copy(paths.RIG / "debian" / name, f"pvg/{name}")
+        archive.file("pvg/disk", f"/dev/{wishes.disks[0]}\n")
+    if wishes.command:
         archive.file("pvg/command", b"".join(word.encode("utf-8", "surrogateescape") + b"\0"
-                                             for word in command))
+                                             for word in wishes.command))
     size = shutil.get_terminal_size()
-    archive.file("pvg/settings", f"rows={size.lines}\ncolumns={size.columns}\n"
-                 f"hold={int(hold)}\nguest={guest}\nguests={guests}\n")
-    devices = [f"block/{name}" for name in disks] + [f"net/eth{index}" for index in range(vifs)]
+    settings = {"rows": size.lines, "columns": size.columns, "hold": int(wishes.hold),
+                "guest": wishes.guest, "guests": wishes.guests, "switch": int(wishes.debian)}
+    archive.file("pvg/settings", "".join(f"{key}={value}\n" for key, value in settings.items()))
+    devices = [f"block/{name}" for name in wishes.disks]
+    devices += [f"net/eth{index}" for index in range(wishes.vifs)]
     archive.file("pvg/devices", "".join(f"{device}\n" for device in devices))
     return _base() + archive.bytes()

@@ -10,6 +10,8 @@ from pvg import errors, files, paths, progress
 # What each kind of work needs on the machine itself.
 FOR_KERNEL = ("bc", "binutils", "bison", "ccache", "cpio", "flex", "gcc", "libc6-dev",
               "libelf-dev", "make", "patch", "xz-utils")
+FOR_DISKS = ("qemu-utils",)
+FOR_DEBIAN = ("e2fsprogs", "mmdebstrap", "qemu-utils")
 FOR_RUN = ("busybox-static", "gcc", "libc6-dev", "qemu-system-x86")
 FOR_CHECK = ("gcc", "libc6-dev", "libcmocka-dev", "libxen-dev", "make", "pkg-config",
              "python3-yaml")

@@ -45,6 +45,10 @@ class Line:
         else:
             say(text)
 
+    def seconds(self):
+        """Whole seconds since the line was begun."""
+        return int(time.monotonic() - self.start)
+
     def _clock(self):
-        seconds = int(time.monotonic() - self.start)
+        seconds = self.seconds()
         return f"{seconds // 60}:{seconds % 60:02d}"

@@ -14,8 +14,6 @@ from typing import Callable, List, Optional
 
 from pvg import errors, guest, orders, progress, qemu
 
-BOOT_LIMIT = 180        # seconds until the guest's init must have spoken
-LAST_WORDS = 1.0        # seconds that a dying guest has to print why
 END_OF_INPUT = b"\x04"   # Ctrl-D, which the guest's terminal takes for the end
 _READ = 65536
 _ABOUT = re.compile(rb"guest(\d+): ")
@@ -34,6 +32,8 @@ class Boot:
     on_up, on_exit: called with a guest whose init has spoken, and whose command has ended
     replies: pairs of a pattern in the emulator's own stream and what is then called with the guest
     linger: pattern in that stream to wait for after the command has ended
+    boot_limit: seconds until the guest's init must have spoken
+    shutdown_limit: seconds that a guest gets to shut down by itself after the command
     """
 
     command: List[str]
@@ -44,6 +44,8 @@ class Boot:
     on_exit: Optional[Callable] = None
     replies: list = dataclasses.field(default_factory=list)
     linger: Optional[object] = None
+    boot_limit: int = 180
+    shutdown_limit: int = 0
 
 
 class Session:
@@ -54,10 +56,10 @@ class Session:
         self.log = log
         self.interactive = interactive
         self.start = time.monotonic()
-        self.deadline = self.start + (timeout or (BOOT_LIMIT if interactive else 600))
+        self.deadline = self.start + (timeout or max(600, boot.boot_limit))
         self.own_timeout = timeout is not None
         self.limit = int(self.deadline - self.start)
-        self.boot_deadline = min(self.deadline, self.start + BOOT_LIMIT)
+        self.boot_deadline = min(self.deadline, self.start + boot.boot_limit)
         self.forwarding = False     # the first guest's console text goes to the terminal
         self.lingering = boot.linger is not None
         self.orders = orders.Orders(log)
@@ -127,14 +129,14 @@ class Session:
 
     def _loop(self, process, stack):
         streams = True
-        while self.lingering or not all(one.finished(LAST_WORDS) for one in self.guests):
+        while self.lingering or not all(one.finished() for one in self.guests):
             now = time.monotonic()
             up = all(one.up for one in self.guests)
             deadline = self.deadline if up else self.boot_deadline
             if self.interactive and up and not self.own_timeout:
                 deadline = now + 3600
             if self.lingering and any(one.death_time for one in self.guests):
-                deadline = min(deadline, self.guests[0].death_time + LAST_WORDS)
+                deadline = min(deadline, self.guests[0].death_time + guest.LAST_WORDS)
             if now >= deadline or not streams:
                 return
             for key, _ in self._selector.select(min(deadline - now, 1.0)):

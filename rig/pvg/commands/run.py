@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvg import disks, errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
+from pvg import debian, disks, errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
 
 HELP = "boot a guest and run a command in it, or a shell"
 TAKES_COMMAND = True    # words after "--" arrive as args.command
@@ -35,15 +35,16 @@ def configure(parser):
     add("--no-build", action="store_true", help="take the last kernel built, as it is")
     add("--bzimage", action="store_true", help="boot the compressed kernel, not the ELF file")
     add("--vcpus", type=_positive, default=1, metavar="N", help="virtual CPUs (default: 1)")
-    add("--memory", type=_positive, default=256, metavar="MIB",
-        help="memory of the guest (default: %(default)s)")
+    add("--memory", type=_positive, metavar="MIB",
+        help=f"memory of the guest (default: 256; {debian.MEMORY_MIB} with --root debian)")
     add("--add", action="append", default=[], metavar="DIR",
         help="DIR's files appear at the same paths in the guest")
     add("--disk", action="append", default=[], metavar=disks.SYNTAX,
         help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none), which it "
              "may write; WORDs: see below")
     add("--root", choices=("initramfs", "debian"), default="initramfs",
-        help="the guest's root file system (default: %(default)s)")
+        help="the guest's root file system (default: %(default)s); what is written to debian "
+             "is forgotten afterwards")
     add("--no-network", action="store_true", help="no network interface")
     add("--vifs", type=_positive, choices=range(1, network.BRIDGES + 1), metavar="N",
         help=f"network interfaces, each on a bridge of its own (default: 1; at most "
@@ -100,8 +101,13 @@ class Options:
                                     " and a COMMAND")
         if args.guests > 1 and (args.hv != "xen-domu" or not args.command or args.xentrace):
             raise errors.UsageError("--guests needs --hv xen-domu, a COMMAND and no --xentrace")
-        if args.root == "debian":
-            raise errors.UsageError("--root debian is not there yet; use --root initramfs")
+        self.debian = args.root == "debian"
+        if self.debian and args.hv == "xen-dom0":
+            raise errors.UsageError("--root debian needs --hv xen-domu or none: an initial domain "
+                                    "has no back end for its disk")
+        self.memory = args.memory or (debian.MEMORY_MIB if self.debian else 256)
+        if self.debian:
+            self.append = f"{debian.APPEND} {args.append}".strip()
         if args.icount and args.vcpus > 1:
             raise errors.UsageError("--icount counts on one CPU: leave --vcpus out")
 
@@ -127,15 +133,18 @@ class Options:
 
     def disks(self, guest):
         """The disks of GUEST, from 1; copy-on-write files are made."""
-        return [request.for_guest(guest, self.guests, self.folder)
-                for request in self._disk_requests]
+        root = [debian.image().writable_copy(self.folder / f"root{guest}")] if self.debian else []
+        return root + [request.for_guest(guest, self.guests, self.folder)
+                       for request in self._disk_requests]
 
     def initramfs(self, guest):
         """Contents of the initial RAM file system of GUEST, from 1."""
         prefix = "vd" if self.hv == "none" else "xvd"
-        names = [prefix + chr(ord("a") + index) for index in range(len(self.disk))]
-        return initramfs.make(self.command, self.add, hold=bool(self.xentrace), guest=guest,
-                              guests=self.guests, vifs=self.vifs, disks=names)
+        count = len(self._disk_requests) + self.debian
+        return initramfs.make(initramfs.Wishes(
+            self.command, self.add, hold=bool(self.xentrace), guest=guest, guests=self.guests,
+            vifs=self.vifs, disks=[prefix + chr(ord("a") + index) for index in range(count)],
+            debian=self.debian))
 
 
 def main(args):
@@ -144,6 +153,8 @@ def main(args):
         options = Options(args, Path(folder))
         log_path = Path(args.log) if args.log else paths.new_log("run")
         boot = hv.load(options.hv).boot(options)
+        if options.debian:
+            boot.boot_limit, boot.shutdown_limit = debian.BOOT_LIMIT, debian.SHUTDOWN_LIMIT
         with open(log_path, "wb") as log:
             run = session.Session(boot, log, options.timeout, interactive=not options.command)
             status = run.run()
