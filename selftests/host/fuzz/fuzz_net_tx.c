@@ -60,7 +60,7 @@ static void send_packet(u8 shape)
 	if (p == packets + PACKETS)
 		return;
 	*p = (struct packet) { .len = len, .fill = next_u8() };
-	if (!pvnet_tx_begin(&tx, p, len, 0, shape & 16 ? &extra : NULL)) {
+	if (!pvnet_tx_begin(&tx, len, 0, shape & 16 ? &extra : NULL)) {
 		must(len > PVNET_MAX_TX || !pvnet_tx_has_room(&tx) ||
 		     DIV_ROUND_UP(len, PAGE_SIZE) > tx.max_slots);
 		return;
@@ -94,7 +94,7 @@ copy:
 			left -= now;
 		}
 	}
-	pvnet_tx_end(&tx);
+	pvnet_tx_end(&tx, p);
 }
 
 static void event(void)
