@@ -35,7 +35,7 @@ def boot(options):
         attached.append(disks.Disk(folder / "trace"))
     files = {}
     if options.orders:
-        attached.append(disks.Disk(control_image.extra("tools")))
+        attached.append(disks.Disk(control_image.extra("tools"), read_only=True))
         files["extras"] = _device(len(attached) - 1) + "\n"
         files["orders"] = f"/dev/vport0p{options.guests + 1}\n"
     for guest in range(1, options.guests + 1):
