@@ -1,0 +1,121 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Back ends that fail, vanish, come back and come and go: no data, page, grant or event is lost.
+cd "$(dirname "$0")" || exit
+. ./tap.sh
+. ./orders.sh
+. ./leaks.sh
+
+A=51728 DISK=/dev/xvdb
+mkdir -p /mnt
+
+write_fails() {
+	if dd if=/dev/zero of=$DISK bs=1M count=8 oflag=direct 2> /tmp/dd.out; then
+		echo "8 MiB were written where 4 fit"
+		return 1
+	fi
+	cat /tmp/dd.out
+	grep -q "Input/output error" /tmp/dd.out
+}
+
+control "mkdir -p \$work/small && mount -t tmpfs -o size=4m none \$work/small
+	loop=\$(loop_make small/disk 16) && vbd_make $A \$loop w"
+check "a disk on too small a file system appears" until_true 20 test -b $DISK
+check "a write that fails behind the back end fails with EIO" write_fails
+check "the disk can still be read" dd if=$DISK of=/dev/null bs=64k count=16 iflag=direct
+control "loop=\$(xenstore-read \$(back_of vbd $A)/params); remove vbd $A; loop_end \$loop
+	umount \$work/small"
+check "the disk of errors goes away" until_true 20 fails test -e $DISK
+
+control "loop=\$(loop_make disk 64); echo loop=\$loop >> /tmp/control.sh; vbd_make $A \$loop w"
+check "a disk for a file system appears" until_true 20 test -b $DISK
+# Busybox has a smaller one of the same name.
+check "a file system is made" /usr/bin/mke2fs -q -t ext4 $DISK
+
+# Files written and synced one after the other; the name of each is told only then.
+writer() {
+	n=0
+	while n=$((n + 1)) && [ $n -le 60 ]; do
+		awk -v n=$n 'BEGIN { for (i = 0; i < 256; i++) printf "%511d\n", n * 1000 + i }' \
+			| dd of=/mnt/f$n conv=fsync 2> /dev/null && echo $n >> /tmp/acknowledged || return
+	done
+}
+
+acknowledged_are_there() {
+	count=0
+	while read -r n; do
+		awk -v n="$n" 'BEGIN { for (i = 0; i < 256; i++) printf "%511d\n", n * 1000 + i }' |
+			cmp - /mnt/f"$n" || return
+		count=$((count + 1))
+	done < /tmp/acknowledged
+	at_least "files acknowledged" $count "$1"
+}
+
+# The back end's driver lets go of the disk in the midst of it and takes it again.
+killed() {
+	rm -f /tmp/acknowledged
+	mount -t ext4 $DISK /mnt || return
+	writer &
+	until_true 20 test -s /tmp/acknowledged || return
+	control "unbind vbd $A && bind vbd $A" || return
+	wait $! || echo "the writer failed"
+	equal files "$(wc -l < /tmp/acknowledged)" 60 || return
+	umount /mnt && echo 3 > /proc/sys/vm/drop_caches
+}
+
+if [ -e /sys/module/pvblk ]; then
+	check "writing goes on over a restart of the back end" killed
+	check "the file system is whole" e2fsck -f -n $DISK
+	mount -t ext4 $DISK /mnt
+	check "all that was acknowledged is there" acknowledged_are_there 60
+	umount /mnt
+else
+	skip "writing goes on over a restart of the back end" "this front end does not reconnect"
+fi
+
+# Unplugged by force: the tool stack removes the nodes of both ends.
+torn_out() {
+	rm -f /tmp/acknowledged
+	mount -t ext4 $DISK /mnt || return
+	rm -f /mnt/f*
+	sync
+	writer > /dev/null 2>&1 &
+	until_true 20 test -s /tmp/acknowledged || return
+	control "unbind vbd $A; unmake vbd $A" || return
+	wait $! && echo "the writer did not notice"
+	umount /mnt || umount -l /mnt
+	until_true 30 fails test -e $DISK
+}
+
+check "a disk is torn out under a file system" torn_out
+control "vbd_make $A \$loop w"
+check "the disk appears again" until_true 20 test -b $DISK
+# The journal is replayed by the first; the second must find nothing to mend.
+check "the journal is replayed" sh -c "e2fsck -f -p $DISK; test \$? -le 1"
+check "the file system is whole after it was torn out" e2fsck -f -n $DISK
+mount -t ext4 $DISK /mnt
+check "all that was acknowledged survived" acknowledged_are_there 1
+umount /mnt
+control "remove vbd $A"
+
+cycle() {
+	control "vbd_make $A \$loop w" && until_true 20 test -b $DISK &&
+		dd if=$DISK of=/dev/null bs=64k count=4 iflag=direct 2> /dev/null &&
+		control "remove vbd $A" && until_true 20 fails test -e $DISK
+}
+
+cycles() {
+	left=$1
+	while [ "$left" -gt 0 ]; do
+		cycle || return
+		left=$((left - 1))
+	done
+}
+
+count=20
+[ -z "$LONG" ] || count=1000
+check "the first plugs and unplugs" cycles 5
+measure > /tmp/before
+check "$count plugs and unplugs" cycles $count
+check "leave no grant, event channel or page behind" no_leak $count
+finish

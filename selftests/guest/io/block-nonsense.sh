@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What makes no sense in a block back end's nodes is named in the log, and harms nothing else.
+cd "$(dirname "$0")" || exit
+. ./tap.sh
+. ./orders.sh
+
+GOOD=51728 BAD=51744 DISK=/dev/xvdc
+
+control "loop=\$(loop_make disk 8); echo loop=\$loop >> /tmp/control.sh; vbd_make $GOOD \$loop w"
+check "a good disk appears" until_true 20 test -b /dev/xvdb
+
+# named FIELD: the log has one line with the device and the field.
+named() {
+	until_true 20 logged "(vbd|xvdc|51744|$BAD).*$1"
+}
+
+# fake NODE=VALUE...: a back end of our own says so when it is connected; both ends then agree.
+fake() {
+	nodes=
+	for pair; do
+		nodes="$nodes ${pair%%=*} '${pair#*=}'"
+	done
+	control "fake_make vbd $BAD && await_state vbd $BAD front 3 &&
+		in_folder \$(fake_back $BAD) sectors 2048 info 0 sector-size 512 state 4 $nodes"
+}
+
+fake_away() {
+	control "in_folder \$(fake_back $BAD) state 6; fake_end vbd $BAD" &&
+		until_true 20 fails test -e $DISK
+}
+
+# refused NODE VALUE: what a back end says as it connects is named, and there is no disk.
+refused() {
+	mark_log
+	fake "$1=$2" && named "${1}" && fails test -e $DISK && fake_away
+}
+
+for pair in sectors=abc sectors=-1 sectors= sectors=99999999999999999999 sector-size=7 \
+	sector-size=0 sector-size=1000000 info=nonsense; do
+	if [ -e /sys/module/pvblk ]; then
+		check "$pair is refused by name" refused "${pair%%=*}" "${pair#*=}"
+	else
+		skip "$pair is refused by name" "this front end says less"
+	fi
+done
+
+# taken NODE=VALUE...: with the rest in order, data pass.
+taken() {
+	control "vbd_make $BAD \$loop w $*" && until_true 20 test -b $DISK &&
+		dd if=/dev/urandom of=/tmp/data bs=64k count=16 2> /dev/null &&
+		dd if=/tmp/data of=$DISK bs=256k oflag=direct 2> /dev/null &&
+		dd if=$DISK bs=64k count=16 iflag=direct 2> /dev/null | cmp - /tmp/data
+	status=$?
+	control "remove vbd $BAD" && until_true 20 fails test -e $DISK && return $status
+}
+
+for pair in max-ring-page-order=99 max-ring-page-order=-1 max-ring-page-order=abc \
+	feature-max-indirect-segments=1000000000 feature-max-indirect-segments=-5 \
+	feature-max-indirect-segments=abc multi-queue-max-queues=0 multi-queue-max-queues=-1; do
+	check "data pass with $pair" taken "$pair"
+done
+
+# A state that does not exist, before and after the device is in use.
+state_99() {
+	mark_log
+	control "in_folder \$(fake_back $BAD) state 99"
+	named state
+}
+
+if [ -e /sys/module/pvblk ]; then
+	control "fake_make vbd $BAD; await_state vbd $BAD front 3"
+	check "a state of 99 is named" state_99
+	check "the device of that state goes away" fake_away
+fi
+
+# A back end that never answers, asked to close: those who wait get an error.
+silent() {
+	fake || return
+	until_true 20 test -b $DISK || sleep 1
+	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null &
+	fake_away || return
+	! wait $!
+}
+
+if [ -e /sys/module/pvblk ]; then
+	check "requests to a back end that never answers fail when it goes" silent
+else
+	skip "requests to a back end that never answers fail when it goes" \
+		"this front end waits for ever"
+fi
+
+vanish() {
+	fake && control "xenstore-rm \$(fake_back $BAD)" && until_true 30 fails test -e $DISK
+	status=$?
+	control "xenstore-rm \$(front_of vbd $BAD)"
+	return $status
+}
+
+check "a back end whose nodes are removed" vanish
+check "the good disk still works" sh -c "dd if=/dev/xvdb of=/dev/null bs=64k iflag=direct"
+finish

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# XDP programs pass, drop, send back and send on what arrives.
+cd "$(dirname "$0")" || exit
+. ./tap.sh
+. ./orders.sh
+. ./nics.sh
+
+HERE=10.79.5.2 THERE=10.79.5.1
+serve
+mkfifo /tmp/attached
+
+# under NIC ACTION COMMAND...: run COMMAND while the program is there.
+under() {
+	local under=$1 xdp status word
+	./xdp "$1" "$2" > /tmp/attached &
+	xdp=$!
+	read -r word < /tmp/attached
+	shift 2
+	# The queues may start anew for want of room before the packets.
+	[ "$word" = attached ] && carrier "$under" 1 && "$@"
+	status=$?
+	kill $xdp 2> /dev/null
+	wait $xdp 2> /dev/null
+	[ ! -e "/sys/class/net/$under" ] || carrier "$under" 1
+	return $status
+}
+
+# come_back ID: of ten packets sent to the first interface all arrive from interface ID.
+come_back() {
+	got=$(control "at=/sys/class/net/vif\$dom.$1/statistics/rx_packets
+		before=\$(cat \$at)
+		ping -c 10 -A -W 1 $HERE > /dev/null
+		echo \$((\$(cat \$at) - before))")
+	at_least "packets from interface $1" "$got" 10
+}
+
+check "an interface appears" nic_up 5
+first=$nic
+check "another appears" nic_up 6
+second=$nic
+# The control domain knows its neighbour, so it sends without having to ask.
+control "arp -i vif\$dom.5 -s $HERE 00:16:3e:79:00:05"
+
+check "a program that passes all" under "$first" pass ping_of $THERE 0 4000 97
+check "TCP under a program that passes all" under "$first" pass fetch_both $THERE $HERE
+check "a program that drops all" fails under "$first" drop ping_of $THERE 100 100 1
+check "traffic once it is gone" ping_of $THERE 100 100 1
+check "a program that sends all back" under "$first" tx come_back 5
+# The other interface needs a program as well, to have queues for what is sent on.
+check "a program that sends all on to another interface" under "$second" pass \
+	under "$first" "$(cat "/sys/class/net/$second/ifindex")" come_back 6
+check "traffic after all this" fetch_both $THERE $HERE
+check "an interface goes away under a program" under "$first" pass nic_away 5
+check "the other goes away" nic_away 6
+finish
