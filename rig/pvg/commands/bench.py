@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 
-from pvg import errors, files, packages, paths, progress
+from pvg import bench_io, errors, files, packages, paths, progress
 
 HELP = "count instructions per operation on three kernels, side by side"
 
 SOURCE = paths.REPO / "selftests" / "bench" / "ops.c"
 HV = {"pvguest": "xen-dom0", "mainline": "xen-dom0", "native": "none"}
 BOOTS = {False: 5, True: 1}
+GROUPS = {"cpu": "operations of processes", "io": "disks and networks of ordinary guests"}
 
 # Rows of ops.c, and of the table, in order.
 ROWS = {
@@ -47,6 +48,9 @@ def _kernels(text):
 def configure(parser):
     """Options of 'pvguest bench'."""
     add = parser.add_argument
+    add("group", nargs="*", metavar="GROUP",
+        help="what to measure: " + " or ".join(f"{name}, {what}" for name, what in
+                                               GROUPS.items()) + " (default: both)")
     add("--quick", action="store_true",
         help=f"{BOOTS[True]} boot of each kernel instead of the median of {BOOTS[False]}")
     add("--json", metavar="FILE", help="write all numbers there as well")
@@ -184,10 +188,9 @@ def _hypercalls(kernel, hypercalls):
             yield f"  {title}: {sum(kinds.values()):g} ({detail})"
 
 
-def main(args):
-    """Run the benchmark and print its table; it judges nothing."""
+def _cpu(args, options):
+    """Measure operations of processes; prints the tables and returns all numbers."""
     boots = BOOTS[args.quick]
-    options = ["--no-build"] if args.no_build else []
     results, walls = _measure(args.kernels, boots, options)
     numbers, hypercalls, wall = {}, {}, {}
     for kernel in args.kernels:
@@ -201,10 +204,25 @@ def main(args):
         if hypercalls[kernel]:
             print()
             print("\n".join(_hypercalls(kernel, hypercalls[kernel])))
+    return {"boots": boots, "instructions": numbers, "wall_seconds": wall,
+            "hypercalls": hypercalls}
+
+
+def main(args):
+    """Run the benchmark and print its tables; it judges nothing."""
+    for name in args.group:
+        if name not in GROUPS:
+            raise errors.UsageError(f"no group '{name}'; there are {', '.join(GROUPS)}")
+    wanted = args.group or list(GROUPS)
+    options = ["--no-build"] if args.no_build else []
+    found = _cpu(args, options) if "cpu" in wanted else {}
+    if "io" in wanted:
+        if found:
+            print()
+        found["io"] = bench_io.measure(args.kernels, args.quick, options)
+        print("\n".join(bench_io.table(found["io"])))
     sys.stdout.flush()
     if args.json:
         os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
-        files.write_atomically(args.json, json.dumps(
-            {"boots": boots, "instructions": numbers, "wall_seconds": wall,
-             "hypercalls": hypercalls}, indent=1) + "\n")
+        files.write_atomically(args.json, json.dumps(found, indent=1) + "\n")
     return 0
