@@ -198,7 +198,13 @@ static void answer_wrongly(u8 how)
 		return;
 	honest = false;
 	rsp.id = slot(back_cons++)->req.id;
-	switch (how % 3) {
+	switch (how % 4) {
+	case 3:
+		/* Answered, but not to be used while its packet goes on. */
+		if (!(slot(back_cons - 1)->req.flags & XEN_NETTXF_more_data))
+			return;
+		slot(back_prod++)->rsp = rsp;
+		break;
 	case 0:
 		/* Never sent, if it is not in flight. */
 		rsp.id = next_evil(rsp.id);
