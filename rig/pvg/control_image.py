@@ -18,13 +18,6 @@ PROGRAMS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0", "xenconsole", "xe
             "ebtables-legacy-restore")
 TOOLS = "usr/lib/xen-4.17/bin"
 
-# Brought in only by runs that want them: programs and the packages that hold them.
-EXTRAS = {
-    "tools": (("tcpdump", "iperf3", "ethtool"),
-              ("tcpdump", "libpcap0.8", "libdbus-1-3", "libssl3", "iperf3", "libiperf0",
-               "libsctp1", "ethtool", "libmnl0")),
-}
-
 # In the order of loading, with their parameters. Back ends offer as many queues as on a host with
 # more CPUs than the control domain has here.
 MODULES = {"xen-evtchn": "", "xen-privcmd": "", "xen-gntdev": "", "xen-gntalloc": "", "xenfs": "",
@@ -133,20 +126,3 @@ class Image:
         for other in filter(None, depends.split(",")):
             self._depend(other.replace("-", "_"), known, done)
         done.append(name)
-
-
-def extra(name):
-    """Path of an archive with the programs called NAME in EXTRAS, for runs that want them."""
-    wanted, package_names = EXTRAS[name]
-    source = programs.Programs(package_names)
-    key = files.digest([Path(__file__), Path(programs.__file__)], source.versions())
-    target = paths.BUILD / "control" / f"{name}-{key}.cpio"
-    if not target.exists():
-        progress.say(f"making the control domain's archive of {name}")
-        archive = cpio.Archive()
-        found = [source.find(program) for program in wanted]
-        for path in found:
-            archive.copy(path, f"usr/bin/{path.name}")
-        source.add_libraries(archive, found)
-        files.write_atomically(target, archive.bytes())
-    return target

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Disk files of guests: what --disk asks for, copy-on-write files, and how the emulator shows them."""
 import dataclasses
+import fcntl
 import json
 import os
+import struct
 import subprocess
 from pathlib import Path
 
@@ -20,6 +22,7 @@ WORDS = {
     "qdisk": "served by QEMU in the control domain instead of Linux's block back end",
 }
 _FORMATS = ("raw", "qcow2")
+_F_OFD_GETLK = 36       # fcntl(2)
 _MAGIC = b"QFI\xfb"
 
 
@@ -81,6 +84,9 @@ class Request:
                          read_only=bool({"ro", "cdrom"} & words), cdrom="cdrom" in words,
                          sector=4096 if "4k" in words else 512,
                          backend="qdisk" if "qdisk" in words else "phy")
+        if _in_use(path, self.disk.read_only or self.copied):
+            raise errors.RigError(f"--disk {path} is in use by another guest; end that first, or "
+                                  "add ',cow' or ',ro' to both")
         if self.disk.read_only and self.copied:
             raise errors.UsageError(f"--disk {text}: what is read-only needs no cow")
 
@@ -122,6 +128,19 @@ def _format(path):
         raise errors.UsageError(f"--disk {path}: format {kind} is not known here; make it qcow2 "
                                 f"with qemu-img convert -O qcow2, or add ',raw'")
     return kind
+
+
+def _in_use(path, reading):
+    """Whether an emulator has PATH open in a way that forbids writing it, or READING it."""
+    # The bytes that emulators lock while they may write a file, and while nobody else may.
+    writing, alone = 101, 201
+    with open(path, "rb") as file:
+        for byte in [writing] if reading else [writing, alone]:
+            asked = struct.pack("@hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+            found = struct.unpack("@hhqqi4x", fcntl.fcntl(file, _F_OFD_GETLK, asked))
+            if found[0] != fcntl.F_UNLCK:
+                return True
+    return False
 
 
 def _image_tool(*words):

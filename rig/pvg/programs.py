@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pvg import errors, packages
 
-_FOLDERS = ("usr/lib/xen-4.17/bin", "usr/bin", "usr/sbin", "bin", "sbin")
+_FOLDERS = ("usr/lib/xen-4.17/bin", "usr/bin", "usr/sbin", "usr/libexec", "bin",
+            "sbin")
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/ebtables")
 _TARGET = "lib/x86_64-linux-gnu"
 

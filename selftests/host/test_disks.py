@@ -136,6 +136,15 @@ class Guest(rigtest.FolderCase):
             image("convert", "-O", "raw", self.folder / f"own.{number}", flat)
             self.assertEqual(flat.read_bytes()[:2], f"{number}\n".encode())
 
+    @unittest.skipUnless(HAVE_DRIVER, NO_DRIVER)
+    def test_served_by_qemu(self):
+        raw = self.folder / "raw"
+        raw.write_bytes(bytes(MIB))
+        self.sh("xen-domu", "echo written | dd of=/dev/xvda conv=fsync 2> /dev/null; "
+                            "control xenstore-list /local/domain/0/backend/qdisk/1",
+                "--orders", "--disk", f"{raw},qdisk")
+        self.assertEqual(raw.read_bytes()[:8], b"written\n")
+
     def test_in_use(self):
         """A second guest must not write the file of one that runs."""
         raw = self.folder / "raw"
@@ -145,10 +154,12 @@ class Guest(rigtest.FolderCase):
         with subprocess.Popen([str(rigtest.PVGUEST), *words], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL) as first:
             self.assertEqual(first.stdout.readline(), b"up\n")
-            second = run("none", "--disk", raw, "--", "true")
+            results = [run(hv, "--disk", f"{raw}{words}", "--", "true")
+                       for hv in ("none", "xen-domu") for words in ("", ",ro", ",cow")]
             first.terminate()
-        self.assertEqual(second.returncode, 125, second.stderr.decode())
-        self.assertIn(b"in use", second.stderr)
+        for result in results:
+            self.assertEqual(result.returncode, 125, result.stderr.decode())
+            self.assertIn(b"in use", result.stderr)
 
     def test_initial_domain_has_no_back_end(self):
         raw = self.folder / "raw"

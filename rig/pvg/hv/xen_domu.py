@@ -4,7 +4,7 @@ import os
 import re
 import socket
 
-from pvg import (control_domain, control_image, cpio, disks, errors, network, qemu, session,
+from pvg import (control_domain, control_extras, cpio, disks, errors, network, qemu, session,
                  xentrace)
 from pvg.guest import Guest
 
@@ -34,15 +34,19 @@ def boot(options):
         xentrace.make_disk(folder / "trace")
         attached.append(disks.Disk(folder / "trace"))
     files = {}
+    own = {guest: options.disks(guest) for guest in range(1, options.guests + 1)}
+    extras = ["tools"] if options.orders else []
+    if any(disk.backend == "qdisk" for disk in sum(own.values(), [])):
+        extras.append("qemu")
+    for name in extras:
+        files["extras"] = files.get("extras", "") + _device(len(attached)) + "\n"
+        attached.append(disks.Disk(control_extras.extra(name), read_only=True))
     if options.orders:
-        attached.append(disks.Disk(control_image.extra("tools"), read_only=True))
-        files["extras"] = _device(len(attached) - 1) + "\n"
         files["orders"] = f"/dev/vport0p{options.guests + 1}\n"
-    for guest in range(1, options.guests + 1):
-        own = {_device(len(attached) + index): disk
-               for index, disk in enumerate(options.disks(guest))}
-        attached += own.values()
-        files[f"guest{guest}.cfg"] = _config(options, guest, own)
+    for guest, wanted in own.items():
+        named = {_device(len(attached) + index): disk for index, disk in enumerate(wanted)}
+        attached += wanted
+        files[f"guest{guest}.cfg"] = _config(options, guest, named)
     if len(attached) > MOST_DISKS:
         raise errors.UsageError(f"these are {len(attached) - MOST_DISKS} disks too many, all guests "
                                 "together")

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Tests of --root debian: an unmodified Debian boots, works, and forgets what was done to it."""
+import os
+import unittest
+from unittest import mock
+
+import rigtest
+from pvg import debian, errors
+from rigtest import run
+from test_disks import HAVE_DRIVER, NO_DRIVER
+
+PLACES = ("xen-domu", "none") if HAVE_DRIVER else ("none",)
+
+# Everything that a person would do first, on one boot, as each takes its time under emulation.
+SESSION = r"""
+systemctl is-system-running --wait
+systemctl show --property=ExecMainStatus --value systemd-journald
+hostname
+cat /added
+apt-get update > /dev/null
+apt-get install --yes gcc libc6-dev git python3 > /tmp/apt 2>&1 || cat /tmp/apt >&2
+printf '#include <stdio.h>\nint main(void) { puts("compiled"); }\n' > hello.c
+gcc -o hello hello.c
+./hello
+git init --quiet work
+git -C work -c user.name=a -c user.email=b commit --quiet --allow-empty -m first
+git -C work log --oneline | wc -l
+python3 -c 'print(6 * 7)'
+"""
+ANSWERS = ["running", "0", "guest1", "added", "compiled", "1", "42"]
+
+
+def setUpModule():
+    """Make the image first: it takes longer than any test may."""
+    debian.image()
+
+
+class Guest(rigtest.FolderCase):
+    """A guest with Debian on its first disk."""
+
+    def sh(self, hv, script, *options):
+        """Standard output of SCRIPT in a Debian on HV; it must succeed."""
+        result = run(hv, "--root", "debian", *options, "--", "sh", "-e", "-c", script)
+        self.assertEqual(result.returncode, 0, (result.stdout + result.stderr).decode())
+        return result.stdout.decode()
+
+    def test_a_session(self):
+        (self.folder / "added").write_text("added\n")
+        long = os.environ.get("PVGUEST_LONG")
+        for hv in PLACES if long else PLACES[:1]:
+            with self.subTest(hv):
+                before = debian.image().path.stat().st_mtime_ns
+                text = self.sh(hv, SESSION, "--add", self.folder, "--timeout", "1800")
+                self.assertEqual(text.split(), ANSWERS)
+                self.assertEqual(debian.image().path.stat().st_mtime_ns, before)
+
+    @unittest.skipUnless(os.environ.get("PVGUEST_LONG"), "boots three more times; "
+                         "make check-long runs it")
+    def test_ends(self):
+        """Exit status and a crash come back; two guests share the image."""
+        for hv in PLACES:
+            with self.subTest(hv):
+                result = run(hv, "--root", "debian", "--", "sh", "-c", "exit 7")
+                self.assertEqual(result.returncode, 7, result.stderr.decode())
+        if HAVE_DRIVER:
+            text = self.sh("xen-domu", "echo $PVGUEST_NUMBER > /number; sync; cat /number",
+                           "--guests", "2")
+            self.assertEqual(sorted(text.splitlines()), ["guest1: 1", "guest2: 2"])
+
+    def test_shuts_down_cleanly(self):
+        """A file system that the command left mounted is whole again when the run has ended."""
+        disk = self.folder / "disk"
+        disk.write_bytes(bytes(16 << 20))
+        rigtest.subprocess.run(["mke2fs", "-q", "-t", "ext4", disk], check=True)
+        name = "xvdb" if PLACES[0] == "xen-domu" else "vdb"
+        self.sh(PLACES[0], f"mount /dev/{name} /mnt; echo kept > /mnt/file", "--disk", disk)
+        state = rigtest.subprocess.run(["dumpe2fs", "-h", disk], check=True, text=True,
+                                       stdout=-1, stderr=-1).stdout
+        self.assertNotIn("needs_recovery", state)
+
+    def test_initial_domain_has_no_disk(self):
+        result = run("xen-dom0", "--root", "debian", "--", "true")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"no back end", result.stderr)
+
+
+class Sources(unittest.TestCase):
+    """Where packages come from."""
+
+    def sources(self, text):
+        """What is found when apt says TEXT."""
+        answer = mock.Mock(stdout=text)
+        with mock.patch.object(debian.subprocess, "run", return_value=answer):
+            return debian._sources()
+
+    def test_those_of_debian(self):
+        self.assertEqual(self.sources(
+            "Other|bookworm|deb http://other x main\n"
+            "Debian|bookworm|deb http://here/debian bookworm main\n"
+            "Debian|bookworm-security|deb http://here/security bookworm-security main\n"
+            "Debian|trixie|deb http://here/debian trixie main\n"),
+            ["deb http://here/debian bookworm main",
+             "deb http://here/security bookworm-security main"])
+
+    def test_none(self):
+        with self.assertRaisesRegex(errors.RigError, "apt-get update"):
+            self.sources("Other|stable|deb http://other x main\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
