@@ -43,7 +43,7 @@ MODULE_PARM_DESC(lend, "grant pages that a sent packet fills, instead of copying
 
 #define COPYBREAK_MAX	2048
 
-unsigned int pvnet_copybreak = 256;
+unsigned int pvnet_copybreak = COPYBREAK_MAX;
 
 static int set_copybreak(const char *text, const struct kernel_param *param)
 {

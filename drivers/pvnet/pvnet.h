@@ -16,6 +16,8 @@
 #include "core.h"
 
 #define PVNET_MAX_QUEUES	64
+/* For pages allocated in a poll; the packet is dropped without one. */
+#define PVNET_GFP_POLL		(GFP_ATOMIC | __GFP_NOWARN)
 /* Where a packet must end for its page to become the linear part of an skb. */
 #define PVNET_WRAP_END	\
 	(PAGE_SIZE - SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
@@ -169,13 +171,7 @@ void pvnet_flush(struct pvnet_queue *queue);
 int pvnet_receive(struct pvnet_queue *queue, int budget);
 int pvnet_fill(struct pvnet_queue *queue);
 void pvnet_drain(struct pvnet_queue *queue);
-/* A page to offer: what others left in it is not for the back end to see. */
-static inline struct page *pvnet_fresh_page(struct pvnet_queue *queue)
-{
-	return page_pool_alloc_pages(queue->pages,
-				     GFP_ATOMIC | __GFP_NOWARN | __GFP_ZERO);
-}
-
+struct page *pvnet_fresh_page(struct pvnet_queue *queue, gfp_t gfp);
 struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot);
 void pvnet_deliver(struct pvnet_queue *queue, struct sk_buff *skb);
 

@@ -14,10 +14,29 @@
 
 #include "pvnet.h"
 
-/* Bytes in the linear part of a packet of several pages: headers fit. */
+/* Bytes in the linear part of a packet of fragments: headers fit. */
 #define HEAD		128
 /* Free slots that are worth telling the back end of while more is to do. */
 #define REFILL_BATCH	64
+
+/**
+ * pvnet_fresh_page() - get a page to offer
+ * @queue: the queue
+ * @gfp: how to allocate
+ *
+ * The stack may have left anything in a page that comes back, such as a
+ * decrypted packet or an skb's end, so it is cleared like a new one.
+ *
+ * Return: the page, or NULL if there is no memory.
+ */
+struct page *pvnet_fresh_page(struct pvnet_queue *queue, gfp_t gfp)
+{
+	struct page *page = page_pool_alloc_pages(queue->pages, gfp);
+
+	if (likely(page))
+		memset(page_address(page), 0, PAGE_SIZE);
+	return page;
+}
 
 /**
  * pvnet_fill() - offer a page in each slot of a new ring
@@ -31,8 +50,7 @@ int pvnet_fill(struct pvnet_queue *queue)
 	unsigned int slot;
 
 	for (slot = 0; slot < PVNET_SLOTS; slot++) {
-		struct page *page = page_pool_alloc_pages(queue->pages,
-							  GFP_KERNEL | __GFP_ZERO);
+		struct page *page = pvnet_fresh_page(queue, GFP_KERNEL);
 
 		if (!page)
 			return -ENOMEM;
@@ -69,7 +87,7 @@ void pvnet_drain(struct pvnet_queue *queue)
  */
 struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot)
 {
-	struct page *fresh = pvnet_fresh_page(queue);
+	struct page *fresh = pvnet_fresh_page(queue, PVNET_GFP_POLL);
 	struct page *page;
 	bool ours;
 
@@ -93,26 +111,6 @@ static struct sk_buff *copy_small(struct pvnet_queue *queue,
 			     piece->offset, piece->len);
 		queue->rx_stats.copied++;
 	}
-	return skb;
-}
-
-/* The page becomes the linear part. */
-static struct sk_buff *wrap_page(struct pvnet_queue *queue,
-				 const struct pvnet_piece *piece)
-{
-	struct page *page = pvnet_take_page(queue, piece->slot);
-	struct sk_buff *skb;
-
-	if (!page)
-		return NULL;
-	skb = napi_build_skb(page_address(page), PAGE_SIZE);
-	if (unlikely(!skb)) {
-		page_pool_put_full_page(queue->pages, page, true);
-		return NULL;
-	}
-	skb_mark_for_recycle(skb);
-	skb_reserve(skb, piece->offset);
-	skb_put(skb, piece->len);
 	return skb;
 }
 
@@ -203,12 +201,10 @@ static void receive_packet(struct pvnet_queue *queue)
 	const struct pvnet_piece *piece = packet->piece;
 	struct sk_buff *skb;
 
-	if (packet->pieces > 1 || piece->offset + piece->len > PVNET_WRAP_END)
-		skb = gather(queue, packet);
-	else if (piece->len <= READ_ONCE(pvnet_copybreak))
+	if (packet->len <= READ_ONCE(pvnet_copybreak) && packet->pieces == 1)
 		skb = copy_small(queue, piece);
 	else
-		skb = wrap_page(queue, piece);
+		skb = gather(queue, packet);
 	if (likely(skb))
 		pvnet_deliver(queue, skb);
 	else

@@ -131,7 +131,7 @@ void pvnet_xdp_run(struct pvnet_queue *queue, struct bpf_prog *prog,
 		queue->rx_stats.drop_xdp_off++;
 		return;
 	}
-	fresh = pvnet_fresh_page(queue);
+	fresh = pvnet_fresh_page(queue, PVNET_GFP_POLL);
 	if (unlikely(!pvnet_rx_claim(&queue->rx, piece->slot, &page))) {
 		queue->rx_stats.drop_memory++;
 		page_pool_put_full_page(queue->pages, page, false);
