@@ -20,6 +20,7 @@
 #include <asm/x86_init.h>
 #include <pvguest/platform.h>
 
+#include "backoff.h"
 #include "batch.h"
 #include "evtchn.h"
 #include "internal.h"
@@ -45,10 +46,6 @@ struct pv_port {
 	unsigned int idle_eois;
 	struct delayed_work unmask;
 };
-
-/* Back-off of useless events: from one tick, doubled up to a second. */
-#define PV_IDLE_EOIS	4
-#define PV_MAX_DELAY	HZ
 
 /**
  * pvguest_dispatch() - serve one event
@@ -192,19 +189,15 @@ static void pv_late_unmask(struct work_struct *work)
 void pvguest_irq_eoi(unsigned int irq, bool spurious)
 {
 	struct pv_port *p = irq_get_chip_data(irq);
-	unsigned int shift;
+	unsigned long delay;
 
 	if (!p)
 		return;
-	if (!spurious) {
-		p->idle_eois = 0;
-	} else if (++p->idle_eois > PV_IDLE_EOIS) {
-		shift = min(p->idle_eois - PV_IDLE_EOIS - 1, 16U);
-		schedule_delayed_work(&p->unmask,
-				      min(1UL << shift, (unsigned long)PV_MAX_DELAY));
-		return;
-	}
-	pvguest_evtchn->unmask(p->port);
+	delay = pv_backoff(&p->idle_eois, spurious);
+	if (delay)
+		schedule_delayed_work(&p->unmask, delay);
+	else
+		pvguest_evtchn->unmask(p->port);
 }
 EXPORT_SYMBOL_GPL(pvguest_irq_eoi);
 
