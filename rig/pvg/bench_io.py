@@ -57,7 +57,7 @@ def parse(text):
 
 def _run(kernel, folders, options, command, wanted):
     words = [str(paths.REPO / "pvguest"), "run", "--hv", "xen-domu", "--kernel", kernel,
-             "--icount", "--memory", "512", "--timeout", str(LIMIT), *options]
+             "--icount", "--timeout", str(LIMIT), *options]
     for folder in folders:
         words += ["--add", str(folder)]
     done = subprocess.run([*words, "--", *command], stdin=subprocess.DEVNULL,
