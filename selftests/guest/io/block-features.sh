@@ -28,10 +28,11 @@ taken() {
 	# Both must want it.
 	equal "persistent grants of the back end" "$9" "$4" || return
 	[ "$4" = 0 ] || equal feature-persistent "$8" 1 || return
+	# Eleven pages fit into a request that is not indirect.
 	if [ "$3" = 0 ]; then
-		equal segments "$(queue max_segments)" 11
+		[ "$(queue max_hw_sectors_kb)" -le 44 ]
 	else
-		at_least segments "$(queue max_segments)" 12
+		at_least "KiB of a request" "$(queue max_hw_sectors_kb)" 64
 	fi || return
 	case $5 in
 	0) equal cache "$(queue write_cache)" "write through" ;;

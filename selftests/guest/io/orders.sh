@@ -10,7 +10,7 @@ $1"
 # put FILE TARGET: copy FILE into the control domain, in pieces that fit an order.
 put() {
 	command control "rm -f $2"
-	for piece in $(base64 -w 1000 "$1"); do
+	for piece in $(base64 -w 2900 "$1"); do
 		command control "echo $piece | base64 -d >> $2" || return
 	done
 }
