@@ -22,6 +22,9 @@ struct workqueue_struct *pvbus_queue;
 /* The scan's: one at a time, so no lock. */
 static LIST_HEAD(pvbus_devices);
 
+/* Whether the next scan has devices looked at that it finds where they were. */
+static atomic_t pvbus_look;
+
 /* Devices for which the boot may have to wait; the first scan is one. */
 static atomic_t pvbus_unsettled = ATOMIC_INIT(1);
 static DECLARE_WAIT_QUEUE_HEAD(pvbus_settling);
@@ -214,11 +217,10 @@ static struct pvbus_core *find_device(const char *type, unsigned int id)
 	return NULL;
 }
 
-static void found_device(char *type, const char *name)
+static void found_device(char *type, const char *name, bool look)
 {
 	struct pvbus_core *core;
 	unsigned int id;
-	bool replaced;
 
 	if (kstrtouint(name, 10, &id)) {
 		if (bus_for_each_drv(&pvbus_bus, NULL, type, drives_type))
@@ -227,22 +229,22 @@ static void found_device(char *type, const char *name)
 		return;
 	}
 	core = find_device(type, id);
-	if (core) {
-		mutex_lock(&core->lock);
-		replaced = pvbus_core_replaced(core);
-		mutex_unlock(&core->lock);
-		if (!replaced) {
-			core->found = true;
+	if (core && !READ_ONCE(core->replaced)) {
+		core->found = true;
+		if (look)
 			queue_work(pvbus_queue, &core->step);
-			return;
-		}
-		remove_device(core);
+		return;
 	}
+	if (core)
+		remove_device(core);
 	add_device(type, name, id);
 }
 
-/* Bring our devices into line with the store; 0, or nothing is known. */
-static int scan(void)
+/*
+ * Bring our devices into line with the store, and have those that we knew
+ * looked at if @look; 0, or nothing is known.
+ */
+static int scan(bool look)
 {
 	unsigned int types, devices, i, j;
 	char **type, **device;
@@ -263,7 +265,7 @@ static int scan(void)
 		if (ret)
 			break;
 		for (j = 0; j < devices; j++)
-			found_device(type[i], device[j]);
+			found_device(type[i], device[j], look);
 		kvfree(device);
 	}
 	kvfree(type);
@@ -278,7 +280,7 @@ static void scan_work(struct work_struct *work)
 
 	list_for_each_entry(core, &pvbus_devices, list)
 		core->found = false;
-	ret = scan();
+	ret = scan(atomic_xchg(&pvbus_look, 0));
 	if (ret)
 		pr_err("pvbus: devices cannot be listed (%d)\n", ret);
 	else
@@ -298,8 +300,9 @@ void pvbus_scan_again(void)
 }
 
 /*
- * A device comes or goes where its directory does.  What happens below is
- * between front and back end, but for the nodes that say where the latter is.
+ * A device comes or goes where its directory does, which may be seen only by
+ * its state.  What else happens below is between front and back end, but for
+ * the nodes that say where the latter is.
  */
 static void devices_changed(struct pvstore_watch *watch, const char *path)
 {
@@ -311,7 +314,10 @@ static void devices_changed(struct pvstore_watch *watch, const char *path)
 		levels++;
 	}
 	if (levels <= 2 || strstarts(last, "backend"))
-		pvbus_scan_again();
+		atomic_set(&pvbus_look, 1);
+	else if (levels > 3 || strcmp(last, "state"))
+		return;
+	pvbus_scan_again();
 }
 
 static struct pvstore_watch pvbus_watch = {

@@ -39,6 +39,7 @@ enum {
  * @dev: as its driver sees it
  * @list: among all devices; the scan's
  * @found: the scan has seen it
+ * @replaced: its directory is another device's; to be removed
  * @lock: serialises the driver's callbacks and all that follows
  * @driver: NULL while none is bound
  * @stage: how far it has come
@@ -60,6 +61,7 @@ struct pvbus_core {
 	struct pvbus_device dev;
 	struct list_head list;
 	bool found;
+	bool replaced;
 	struct mutex lock;	/* see above */
 	const struct pvbus_driver *driver;
 	enum pvbus_stage stage;
@@ -92,7 +94,6 @@ void pvbus_core_exit(struct pvbus_core *core);
 int pvbus_core_bind(struct pvbus_core *core, const struct pvbus_driver *driver);
 void pvbus_core_unbind(struct pvbus_core *core);
 void pvbus_core_shutdown(struct pvbus_core *core);
-bool pvbus_core_replaced(struct pvbus_core *core);
 const char *pvbus_state_name(enum xenbus_state state);
 
 #endif /* PVBUS_BUS_H */

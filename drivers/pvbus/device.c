@@ -118,16 +118,12 @@ static int own_state(struct pvbus_core *core, u32 txn, enum xenbus_state *state)
 	return 0;
 }
 
-/**
- * pvbus_core_replaced() - is our directory another one than that we knew?
- * @core: the device
- *
- * Whoever unplugs a device and plugs in another of the same number between two
- * looks leaves a directory whose state we have not written.
- *
- * Context: process, lock held.
+/*
+ * Is our directory another one than that we knew?  Whoever unplugs a device and
+ * plugs in another of the same number between two looks leaves a directory
+ * whose state we have not written.
  */
-bool pvbus_core_replaced(struct pvbus_core *core)
+static bool is_replaced(struct pvbus_core *core)
 {
 	enum xenbus_state state;
 	int ret = own_state(core, PVSTORE_NO_TXN, &state);
@@ -443,7 +439,8 @@ static void step(struct pvbus_core *core)
 {
 	enum xenbus_state backend;
 
-	if (pvbus_core_replaced(core)) {
+	if (is_replaced(core)) {
+		WRITE_ONCE(core->replaced, true);
 		pvbus_scan_again();
 		return;
 	}

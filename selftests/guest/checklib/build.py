@@ -11,7 +11,7 @@ from checklib import guest
 SOURCES = guest.REPO / "selftests" / "guest"
 LINUX = guest.BUILD / "linux-6.12"
 PROGRAMS = ("process", "mappings", "cow", "signals", "segments", "compat", "ptrace",
-            "fpu", "ioport", "clocks", "modules", "tracing", "system")
+            "fpu", "ioport", "clocks", "modules", "tracing", "system", "store")
 SMP_PROGRAMS = ("smp", "clocks", "cow", "segments")
 
 
