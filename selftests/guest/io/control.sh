@@ -188,10 +188,12 @@ vif_up() {
 
 # fetch ADDRESS: the file that is served there; busybox's wget wants a name service.
 fetch() {
-	timeout 60 bash -c "exec 3<> /dev/tcp/$1/80
-		printf 'GET /file HTTP/1.0\r\n\r\n' >&3
-		while read -r line <&3; do [ \"\$line\" = \$'\r' ] && break; done
-		cat <&3"
+	printf 'GET /file HTTP/1.0\r\n\r\n' | timeout 60 nc "$1" 80 | {
+		while read -r line && [ ${#line} -gt 1 ]; do
+			:
+		done
+		cat
+	}
 }
 
 # loop_end DEVICE
