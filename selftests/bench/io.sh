@@ -19,7 +19,7 @@ scale=10
 
 # interrupts: of both ends' rings so far, here and in the control domain.
 interrupts() {
-	awk '/blkif|xvdb|eth0/ { n += $2 } END { print n + 0 }' /proc/interrupts
+	awk '/blkif|xvdb|eth0|vif0/ { n += $2 } END { print n + 0 }' /proc/interrupts
 	control "awk '/blkif|guest1-q/ { n += \$2 } END { print n + 0 }' /proc/interrupts"
 }
 
@@ -73,7 +73,7 @@ stream() {
 
 if [ -n "$PEER" ]; then
 	interrupts() {
-		awk '/eth0/ { n += $2 } END { print n + 0 }' /proc/interrupts
+		awk '/eth0|vif0/ { n += $2 } END { print n + 0 }' /proc/interrupts
 		echo 0
 	}
 	# Two guests: the first serves and stays until it has served.
