@@ -27,8 +27,9 @@ plug() {
 	xenstore-write $be/state 2
 }
 await() {
-	until [ "$(xenstore-read $fe/state)" = $1 ]; do
-		usleep 20000
+	for _ in $(seq 400); do
+		[ "$(xenstore-read $fe/state)" = $1 ] && return
+		usleep 50000
 	done
 }
 connect() {
@@ -60,8 +61,13 @@ say() {
 there 'plug; connect'
 await sh -c 'dmesg | grep -q "hvc1 is channel"'
 logged "it is told which terminal it is" "pvcon console-3: hvc1 is channel org.example.test"
-stty -F /dev/hvc1 raw -echo
-exec 3<> /dev/hvc1
+open_terminal() {
+	exec 3<> /dev/hvc1
+	# Only now: what is set is forgotten with the last close.
+	stty raw -echo <&3
+}
+
+open_terminal
 same "both ways" "$(say hello)" HELLO
 i=0
 while [ $i -lt 300 ] && [ "$(say "line $i of many")" = "LINE $i OF MANY" ]; do
@@ -80,7 +86,7 @@ there 'await 6; leave'
 exec 3>&-
 same "no other console minds" "$(cat /sys/bus/pvbus/devices/console-3/state)" Closed
 there 'xenstore-write $be/state 2; connect'
-exec 3<> /dev/hvc1
+open_terminal
 same "it is forgiven when the back end comes anew" "$(say sorry)" SORRY
 
 there 'kill $(cat /tmp/console-back.pid); xenstore-rm $fe; xenstore-rm $be'
