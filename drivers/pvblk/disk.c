@@ -157,7 +157,8 @@ int pvblk_connected(struct pvbus_device *dev)
 	dev_info(&dev->dev, "%s: %llu sectors, %u ring%s of %u requests, %u segments%s%s\n",
 		 disk->name.name, f.sectors, disk->nr_rings,
 		 disk->nr_rings > 1 ? "s" : "", disk->queues->wire.ring.entries,
-		 disk->segments, f.persistent ? ", persistent" : "",
+		 disk->segments,
+		 f.persistent && pvblk_params.persistent ? ", persistent" : "",
 		 get_disk_ro(disk->gd) ? ", read-only" : "");
 	disk->may_close = false;
 	disk->closed = false;
