@@ -102,6 +102,7 @@ static void fill_segments(struct blkif_request_segment *seg,
 }
 
 static void push(struct pvblk_queue *q, unsigned long flags, bool last)
+	__releases(&q->lock)
 {
 	bool notify = last && pvring_push(&q->wire.ring);
 
@@ -113,6 +114,7 @@ static void push(struct pvblk_queue *q, unsigned long flags, bool last)
 
 /* The ring is full, which an answer will change; or offline, for good. */
 static blk_status_t refuse(struct pvblk_queue *q, unsigned long flags)
+	__releases(&q->lock)
 {
 	blk_status_t status = BLK_STS_IOERR;
 
@@ -156,6 +158,7 @@ static blk_status_t send_bare(struct pvblk_queue *q, struct request *rq,
 }
 
 static blk_status_t no_pages(struct pvblk_queue *q, unsigned long flags)
+	__releases(&q->lock)
 {
 	q->stats.short_of_pages++;
 	if (!q->cache.full)
