@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Disk files of guests: what --disk asks for, copy-on-write files, and how the emulator shows them."""
+"""Disk files of guests: what --disk asks for, copy-on-write files, the emulator's words for them."""
 import dataclasses
 import fcntl
 import json

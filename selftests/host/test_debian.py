@@ -8,7 +8,7 @@ from unittest import mock
 import rigtest
 from pvg import debian, errors
 from rigtest import run
-from test_disks import HAVE_DRIVER, NO_DRIVER
+from test_disks import HAVE_DRIVER
 
 PLACES = ("xen-domu", "none") if HAVE_DRIVER else ("none",)
 

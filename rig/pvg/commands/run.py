@@ -5,7 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvg import debian, disks, errors, hv, initramfs, kernel, linux_tree, network, paths, session, xentrace
+from pvg import (debian, disks, errors, hv, initramfs, kernel, linux_tree,
+                 network, paths, session, xentrace)
 
 HELP = "boot a guest and run a command in it, or a shell"
 TAKES_COMMAND = True    # words after "--" arrive as args.command

@@ -48,8 +48,8 @@ def boot(options):
         attached += wanted
         files[f"guest{guest}.cfg"] = _config(options, guest, named)
     if len(attached) > MOST_DISKS:
-        raise errors.UsageError(f"these are {len(attached) - MOST_DISKS} disks too many, all guests "
-                                "together")
+        raise errors.UsageError(f"these are {len(attached) - MOST_DISKS} disks too many, all "
+                                "guests together")
     _payload(options, folder / "payload", files)
     ports = [folder / f"port{number}" for number in range(options.guests + bool(options.orders))]
     words = control_domain.Machine(options).resume(ports, attached)
