@@ -137,7 +137,7 @@ static void deliver(u8 shape)
 {
 	u32 pieces = 1 + (shape >> 2) % 6, i, len = 0;
 	bool extra = shape & 1;
-	u8 fill = next_u8();
+	u8 fill = next_u8() & 0x3f;
 
 	if (!can_take(pieces + extra) || sent_prod - sent_cons >= PVNET_SLOTS)
 		return;

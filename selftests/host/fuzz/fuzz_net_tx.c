@@ -59,7 +59,7 @@ static void send_packet(u8 shape)
 		p++;
 	if (p == packets + PACKETS)
 		return;
-	*p = (struct packet) { .len = len, .fill = next_u8() };
+	*p = (struct packet) { .len = len, .fill = next_u8() & 0x3f };
 	if (!pvnet_tx_begin(&tx, len, 0, shape & 16 ? &extra : NULL)) {
 		must(len > PVNET_MAX_TX || !pvnet_tx_has_room(&tx) ||
 		     DIV_ROUND_UP(len, PAGE_SIZE) > tx.max_slots);
