@@ -88,7 +88,7 @@ if [ -n "$PEER" ]; then
 fi
 
 control "loop=\$(loop_make disk 24) && dd if=/dev/zero of=\$loop bs=1M count=24 &&
-	vbd_make 51728 \$loop w" && until_true 30 test -b $DISK || exit
+	vbd_make 51728 \$loop w" && until_true 30 opens $DISK || exit
 disk warm_up read 128 32 8 > /dev/null
 for depth in 1 32; do
 	disk read_4k_qd$depth randread 4 $depth $((scale * 2))

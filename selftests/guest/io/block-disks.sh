@@ -12,7 +12,7 @@ disk() {
 	mode=$1
 	shift
 	control "loop=\$(loop_make disk 16 $*) && vbd_make $A \$loop $mode" &&
-		until_true 20 test -b $DISK
+		until_true 20 opens $DISK
 }
 
 disk_away() {
@@ -89,7 +89,7 @@ partitioned() {
 		printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\010\\0\\0\\0\\010\\0\\0'
 		printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\020\\0\\0\\0\\020\\0\\0'
 		head -c 32 /dev/zero; printf '\\125\\252'; } | dd of=\$work/disk conv=notrunc 2> /dev/null
-		vbd_make $A \$loop w" && until_true 20 test -b ${DISK}2
+		vbd_make $A \$loop w" && until_true 20 opens ${DISK}2
 }
 
 check "partitions are found" partitioned
@@ -117,7 +117,7 @@ check "a disk of 4096-byte sectors goes away" disk_away
 
 cdrom() {
 	control "loop=\$(loop_make disk 16); device_type=cdrom; vbd_make $A \$loop r" &&
-		until_true 20 test -b $DISK
+		until_true 20 opens $DISK
 }
 
 check "a CD-ROM appears" cdrom

@@ -20,7 +20,7 @@ write_fails() {
 
 control "mkdir -p \$work/small && mount -t tmpfs -o size=4m none \$work/small
 	loop=\$(loop_make small/disk 16) && vbd_make $A \$loop w"
-check "a disk on too small a file system appears" until_true 20 test -b $DISK
+check "a disk on too small a file system appears" until_true 20 opens $DISK
 check "a write that fails behind the back end fails with EIO" write_fails
 check "the disk can still be read" dd if=$DISK of=/dev/null bs=64k count=16 iflag=direct
 control "loop=\$(xenstore-read \$(back_of vbd $A)/params); remove vbd $A; loop_end \$loop
@@ -28,7 +28,7 @@ control "loop=\$(xenstore-read \$(back_of vbd $A)/params); remove vbd $A; loop_e
 check "the disk of errors goes away" until_true 20 fails test -e $DISK
 
 control "loop=\$(loop_make disk 64); echo loop=\$loop >> /tmp/control.sh; vbd_make $A \$loop w"
-check "a disk for a file system appears" until_true 20 test -b $DISK
+check "a disk for a file system appears" until_true 20 opens $DISK
 # Busybox has a smaller one of the same name.
 check "a file system is made" /usr/bin/mke2fs -q -t ext4 $DISK
 
@@ -89,7 +89,7 @@ torn_out() {
 
 check "a disk is torn out under a file system" torn_out
 control "vbd_make $A \$loop w"
-check "the disk appears again" until_true 20 test -b $DISK
+check "the disk appears again" until_true 20 opens $DISK
 # The journal is replayed by the first; the second must find nothing to mend.
 check "the journal is replayed" sh -c "e2fsck -f -p $DISK; test \$? -le 1"
 check "the file system is whole after it was torn out" e2fsck -f -n $DISK
@@ -99,8 +99,8 @@ umount /mnt
 control "remove vbd $A"
 
 cycle() {
-	control "vbd_make $A \$loop w" && until_true 20 test -b $DISK &&
-		dd if=$DISK of=/dev/null bs=64k count=4 iflag=direct 2> /dev/null &&
+	control "vbd_make $A \$loop w" && until_true 20 opens $DISK &&
+		dd if=$DISK of=/dev/null bs=64k count=4 iflag=direct &&
 		control "remove vbd $A" && until_true 20 fails test -e $DISK
 }
 

@@ -59,7 +59,7 @@ combination() {
 		echo $persistent > /sys/module/xen_blkback/parameters/feature_persistent
 		echo $cache > /sys/block/\${loop#/dev/}/queue/write_cache
 		vbd_make $ID \$loop w multi-queue-max-queues=$queues max-ring-page-order=$order $*"
-	check "$title: connects" until_true 20 test -b $DISK
+	check "$title: connects" until_true 20 opens $DISK
 	check "$title: is what the front end took" taken $queues $order $indirect $persistent $flush
 	check "$title: large and small blocks" verify --bsrange=4k-256k --size=${SIZE}M
 	check "$title: sectors" verify --bs=512 --size=256k --offset=1M

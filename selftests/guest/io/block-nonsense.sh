@@ -8,7 +8,7 @@ cd "$(dirname "$0")" || exit
 GOOD=51728 BAD=51744 DISK=/dev/xvdc
 
 control "loop=\$(loop_make disk 8); echo loop=\$loop >> /tmp/control.sh; vbd_make $GOOD \$loop w"
-check "a good disk appears" until_true 20 test -b /dev/xvdb
+check "a good disk appears" until_true 20 opens /dev/xvdb
 
 # named FIELD: the log has one line with the device and the field.
 named() {
@@ -37,7 +37,7 @@ refused() {
 }
 
 for pair in sectors=abc sectors=-1 sectors= sectors=99999999999999999999 sector-size=7 \
-	sector-size=0 sector-size=1000000 info=nonsense; do
+	sector-size=0 sector-size=1000000; do
 	if [ -e /sys/module/pvblk ]; then
 		check "$pair is refused by name" refused "${pair%%=*}" "${pair#*=}"
 	else
@@ -47,7 +47,7 @@ done
 
 # taken NODE=VALUE...: with the rest in order, data pass.
 taken() {
-	control "vbd_make $BAD \$loop w $*" && until_true 20 test -b $DISK &&
+	control "vbd_make $BAD \$loop w $*" && until_true 20 opens $DISK &&
 		dd if=/dev/urandom of=/tmp/data bs=64k count=16 2> /dev/null &&
 		dd if=/tmp/data of=$DISK bs=256k oflag=direct 2> /dev/null &&
 		dd if=$DISK bs=64k count=16 iflag=direct 2> /dev/null | cmp - /tmp/data
@@ -77,7 +77,7 @@ fi
 # A back end that never answers, asked to close: those who wait get an error.
 silent() {
 	fake || return
-	until_true 20 test -b $DISK || sleep 1
+	until_true 20 opens $DISK || sleep 1
 	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null &
 	fake_away || return
 	! wait $!

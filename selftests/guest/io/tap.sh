@@ -63,6 +63,11 @@ fails() {
 	! "$@"
 }
 
+# opens DISK: its node appears a moment before Linux lets anybody open it.
+opens() {
+	[ -b "$1" ] && true < "$1"
+}
+
 # logged PATTERN: a line of the kernel's log since mark_log matches it.
 mark_log() {
 	log_start=$(dmesg | wc -l)
