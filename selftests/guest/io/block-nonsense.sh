@@ -77,7 +77,7 @@ fi
 # A back end that never answers, asked to close: those who wait get an error.
 silent() {
 	fake || return
-	until_true 20 opens $DISK || sleep 1
+	until_true 20 test -b $DISK || return
 	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null &
 	fake_away || return
 	! wait $!
