@@ -22,7 +22,7 @@ static int disk_open(struct gendisk *gd, blk_mode_t mode)
 {
 	struct pvblk_disk *disk = gd->private_data;
 
-	if (disk->closed)
+	if (READ_ONCE(disk->closed))
 		return -ENXIO;
 	if ((mode & BLK_OPEN_WRITE) && get_disk_ro(gd))
 		return -EROFS;
@@ -33,9 +33,9 @@ static void disk_release(struct gendisk *gd)
 {
 	struct pvblk_disk *disk = gd->private_data;
 
-	if (disk->may_close && disk->dev && !disk_openers(gd)) {
-		disk->may_close = false;
-		disk->closed = true;
+	if (READ_ONCE(disk->may_close) && disk->dev && !disk_openers(gd)) {
+		WRITE_ONCE(disk->may_close, false);
+		WRITE_ONCE(disk->closed, true);
 		pvbus_may_close(disk->dev);
 	}
 }
@@ -188,23 +188,28 @@ void pvblk_changed(struct pvbus_device *dev)
 	dev_info(&dev->dev, "%s: %llu sectors now\n", disk->name.name, sectors);
 }
 
-/** pvblk_closing() - the back end wants to go: -EBUSY if the disk is in use */
+/**
+ * pvblk_closing() - the back end wants to go: -EBUSY if the disk is in use
+ * @dev: the device
+ *
+ * Without open_mutex, whose holder may be reading a partition table from a back
+ * end that never answers.  disk_release() runs after the count of openers has
+ * been lowered, so one of us sees the other.
+ */
 int pvblk_closing(struct pvbus_device *dev)
 {
 	struct pvblk_disk *disk = pvbus_priv(dev);
-	int ret = 0;
 
 	if (!disk->gd)
 		return 0;
-	mutex_lock(&disk->gd->open_mutex);
-	if (disk_openers(disk->gd)) {
-		disk->may_close = true;
-		ret = -EBUSY;
-	} else {
-		disk->closed = true;
-	}
-	mutex_unlock(&disk->gd->open_mutex);
-	return ret;
+	WRITE_ONCE(disk->may_close, true);
+	/* The wish before the count; pairs with disk_release(). */
+	smp_mb();
+	if (disk_openers(disk->gd))
+		return -EBUSY;
+	WRITE_ONCE(disk->may_close, false);
+	WRITE_ONCE(disk->closed, true);
+	return 0;
 }
 
 /**
