@@ -11,9 +11,11 @@ GROUPS = {
     "network": ("network-traffic.sh", "network-xdp.sh", "network-failures.sh",
                 "network-nonsense.sh"),
     "pair": ("network-pair.sh",),
+    "hostile": ("hostile-block.sh", "hostile-network.sh"),
 }
 LIMITS = {False: 900, True: 10800}      # seconds for one script: in short, and in full
-_TOOLS = {"block": ("e2fsck", "fio", "mke2fs"), "network": ("iperf3",), "pair": ("iperf3",)}
+_TOOLS = {"block": ("e2fsck", "fio", "mke2fs"), "network": ("iperf3",), "pair": ("iperf3",),
+          "hostile": ()}
 # What mainline's front ends do not use unless told to.
 _MAINLINE = "xen_blkfront.max_ring_page_order=4"
 
@@ -30,6 +32,8 @@ def folder():
                                str(inside / source.stem), str(source)], check=False)
         if made.returncode:
             raise build.BuildError(f"compiling {source} failed")
+    build.make("check-hostile.log", "-C", str(build.SOURCES / "hostile"), f"OUTPUT={guest.WORK}")
+    build.install(guest.WORK / "hostile", inside / "hostile")
     return out
 
 

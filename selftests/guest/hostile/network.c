@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A network card whose cable ends here: it swallows what is sent and sends a
+ * broadcast frame for each buffer, well but for one thing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include <xen/io/netif.h>
+
+#define PATIENCE	50	/* milliseconds between looks at the front end's state */
+#define FRAME		60
+#define EVIL_FROM	4	/* frames received well before the first bad one */
+
+struct card {
+	struct backend *be;
+	netif_tx_sring_t *tx_shared;
+	netif_rx_sring_t *rx_shared;
+	netif_tx_back_ring_t tx;
+	netif_rx_back_ring_t rx;
+	unsigned int sent;	/* frames that the guest has sent */
+	unsigned int given;	/* frames given to the guest */
+	bool stop_tx, stop_rx;
+};
+
+static void tx_answer(struct card *card, uint16_t id, int status)
+{
+	netif_tx_response_t *response = RING_GET_RESPONSE(&card->tx, card->tx.rsp_prod_pvt);
+
+	response->id = id;
+	response->status = status;
+	card->tx.rsp_prod_pvt++;
+	xen_wmb();
+	card->tx_shared->rsp_prod = card->tx.rsp_prod_pvt;
+	be_notify(card->be);
+}
+
+static void tx_honest(struct card *card, const netif_tx_request_t *request)
+{
+	tx_answer(card, request->id, NETIF_RSP_OKAY);
+}
+
+static void tx_unknown_id(struct card *card, const netif_tx_request_t *request)
+{
+	tx_answer(card, request->id ^ 0x81, NETIF_RSP_OKAY);
+}
+
+static void tx_huge_id(struct card *card, const netif_tx_request_t *request)
+{
+	(void)request;
+	tx_answer(card, UINT16_MAX, NETIF_RSP_OKAY);
+}
+
+static void tx_twice(struct card *card, const netif_tx_request_t *request)
+{
+	static uint16_t first;
+
+	if (!(card->sent & 1))
+		first = request->id;
+	tx_answer(card, first, NETIF_RSP_OKAY);
+}
+
+static void tx_status(struct card *card, const netif_tx_request_t *request)
+{
+	tx_answer(card, request->id, 77);
+}
+
+static void tx_backwards(struct card *card, const netif_tx_request_t *request)
+{
+	tx_honest(card, request);
+	card->tx_shared->rsp_prod = card->tx.rsp_prod_pvt - 2;
+	be_notify(card->be);
+	card->stop_tx = true;
+}
+
+static void tx_beyond(struct card *card, const netif_tx_request_t *request)
+{
+	(void)request;
+	card->tx_shared->rsp_prod = card->tx.req_cons + 9;
+	be_notify(card->be);
+	card->stop_tx = true;
+}
+
+static void tx_silent(struct card *card, const netif_tx_request_t *request)
+{
+	(void)card;
+	(void)request;
+}
+
+static void tx_vanish(struct card *card, const netif_tx_request_t *request)
+{
+	(void)request;
+	be_vanish(card->be);
+	_exit(0);
+}
+
+static void tx_scribble(struct card *card, const netif_tx_request_t *request)
+{
+	(void)request;
+	be_scribble(card->be, card->tx_shared, 1000);
+	card->stop_tx = true;
+}
+
+static void tx_storm(struct card *card, const netif_tx_request_t *request)
+{
+	be_storm(card->be, 300);
+	tx_honest(card, request);
+}
+
+static void tx_hold(struct card *card, const netif_tx_request_t *request)
+{
+	be_map(card->be, request->gref, false);
+	tx_honest(card, request);
+}
+
+/* Fill a buffer with a frame for everybody, of an EtherType nobody listens to. */
+static void rx_fill(struct card *card, const netif_rx_request_t *request)
+{
+	uint8_t *page = be_map(card->be, request->gref, true);
+
+	if (!page)
+		be_die("cannot map a receive buffer");
+	memset(page, 0, FRAME);
+	memset(page, 0xff, 6);
+	memcpy(page + 6, "\x02\0\0\0\0\1\x88\xb5", 8);
+	be_unmap(card->be, page);
+}
+
+static void rx_put(struct card *card, uint16_t id, uint16_t offset, uint16_t flags, int status)
+{
+	netif_rx_response_t *response = RING_GET_RESPONSE(&card->rx, card->rx.rsp_prod_pvt);
+
+	response->id = id;
+	response->offset = offset;
+	response->flags = flags;
+	response->status = status;
+	card->rx.rsp_prod_pvt++;
+}
+
+static void rx_show(struct card *card)
+{
+	xen_wmb();
+	card->rx_shared->rsp_prod = card->rx.rsp_prod_pvt;
+	be_notify(card->be);
+}
+
+static void rx_honest(struct card *card, const netif_rx_request_t *request)
+{
+	rx_fill(card, request);
+	rx_put(card, request->id, 0, 0, FRAME);
+	rx_show(card);
+}
+
+static void rx_id(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id ^ 0x81, 0, 0, FRAME);
+	rx_show(card);
+}
+
+static void rx_offset(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id, 4090, 0, FRAME);
+	rx_show(card);
+}
+
+static void rx_size(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id, 0, 0, INT16_MAX);
+	rx_show(card);
+}
+
+static void rx_empty(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id, 0, 0, 0);
+	rx_show(card);
+}
+
+static void rx_error(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id, 0, 0, NETIF_RSP_ERROR);
+	rx_show(card);
+}
+
+/* A frame without an end. */
+static void rx_chain(struct card *card, const netif_rx_request_t *request)
+{
+	rx_put(card, request->id, 0, NETRXF_more_data, 4096);
+	rx_show(card);
+}
+
+/* Announces that the next slot is an extra information, and fills it with junk. */
+static void rx_extra(struct card *card, const netif_rx_request_t *request)
+{
+	if (card->given & 1) {
+		netif_extra_info_t *extra = (void *)
+			RING_GET_RESPONSE(&card->rx, card->rx.rsp_prod_pvt);
+
+		memset(extra, 0xee, sizeof(*extra));
+		card->rx.rsp_prod_pvt++;
+	} else {
+		rx_put(card, request->id, 0, NETRXF_extra_info, FRAME);
+	}
+	rx_show(card);
+}
+
+static void rx_gso(struct card *card, const netif_rx_request_t *request)
+{
+	if (card->given & 1) {
+		netif_extra_info_t *extra = (void *)
+			RING_GET_RESPONSE(&card->rx, card->rx.rsp_prod_pvt);
+
+		memset(extra, 0, sizeof(*extra));
+		extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
+		extra->u.gso.type = 99;
+		card->rx.rsp_prod_pvt++;
+	} else {
+		rx_fill(card, request);
+		rx_put(card, request->id, 0, NETRXF_extra_info | NETRXF_csum_blank, FRAME);
+	}
+	rx_show(card);
+}
+
+static void rx_beyond(struct card *card, const netif_rx_request_t *request)
+{
+	(void)request;
+	card->rx_shared->rsp_prod = card->rx_shared->req_prod + 3;
+	be_notify(card->be);
+	card->stop_rx = true;
+}
+
+static void rx_scribble(struct card *card, const netif_rx_request_t *request)
+{
+	(void)request;
+	be_scribble(card->be, card->rx_shared, 1000);
+	card->stop_rx = true;
+}
+
+static const struct behaviour {
+	const char *name;
+	void (*tx)(struct card *card, const netif_tx_request_t *request);
+	void (*rx)(struct card *card, const netif_rx_request_t *request);
+	const char *what;
+} behaviours[] = {
+	{ "honest", tx_honest, rx_honest, "serves well" },
+	{ "tx-unknown-id", tx_unknown_id, rx_honest, "answers ids that are not in flight" },
+	{ "tx-huge-id", tx_huge_id, rx_honest, "answers the largest id there is" },
+	{ "tx-twice", tx_twice, rx_honest, "answers each second frame with the id before" },
+	{ "tx-status", tx_status, rx_honest, "answers a status that does not exist" },
+	{ "tx-backwards", tx_backwards, rx_honest, "moves its producer index backwards" },
+	{ "tx-beyond", tx_beyond, rx_honest, "moves its producer index too far" },
+	{ "tx-silent", tx_silent, rx_honest, "never answers a frame" },
+	{ "tx-scribble", tx_scribble, rx_honest, "rewrites the shared page at random" },
+	{ "rx-id", tx_honest, rx_id, "fills buffers that it does not have" },
+	{ "rx-offset", tx_honest, rx_offset, "a frame that ends behind its page" },
+	{ "rx-size", tx_honest, rx_size, "a frame larger than its page" },
+	{ "rx-empty", tx_honest, rx_empty, "frames without a byte" },
+	{ "rx-error", tx_honest, rx_error, "an error in place of each frame" },
+	{ "rx-chain", tx_honest, rx_chain, "a frame that never ends" },
+	{ "rx-extra", tx_honest, rx_extra, "extra information of no known type" },
+	{ "rx-gso", tx_honest, rx_gso, "segmentation of no known type" },
+	{ "rx-beyond", tx_honest, rx_beyond, "moves its producer index too far" },
+	{ "rx-scribble", tx_honest, rx_scribble, "rewrites the shared page at random" },
+	{ "vanish", tx_vanish, rx_honest, "is gone from the store at the first frame" },
+	{ "storm", tx_storm, rx_honest, "sends events without end, and serves well" },
+	{ "hold", tx_hold, rx_honest, "keeps pages mapped when the device is closed" },
+};
+
+#define COUNT	(sizeof(behaviours) / sizeof(behaviours[0]))
+
+void network_list(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < COUNT; i++)
+		printf("  %-14s %s\n", behaviours[i].name, behaviours[i].what);
+}
+
+static void serve_tx(struct card *card, const struct behaviour *how)
+{
+	int more = 1;
+
+	while (more && !card->stop_tx) {
+		while (!card->stop_tx && RING_HAS_UNCONSUMED_REQUESTS(&card->tx)) {
+			netif_tx_request_t request = *RING_GET_REQUEST(&card->tx, card->tx.req_cons);
+
+			card->tx.req_cons++;
+			how->tx(card, &request);
+			card->sent++;
+		}
+		RING_FINAL_CHECK_FOR_REQUESTS(&card->tx, more);
+	}
+}
+
+/* One frame a turn, so that the guest has time to do something with it. */
+static void serve_rx(struct card *card, const struct behaviour *how)
+{
+	netif_rx_request_t request;
+
+	if (card->stop_rx || !RING_HAS_UNCONSUMED_REQUESTS(&card->rx))
+		return;
+	request = *RING_GET_REQUEST(&card->rx, card->rx.req_cons);
+	card->rx.req_cons++;
+	(card->given < EVIL_FROM ? rx_honest : how->rx)(card, &request);
+	card->given++;
+}
+
+int network_main(struct backend *be, const char *behaviour)
+{
+	struct card card = { .be = be };
+	const struct behaviour *how;
+	unsigned int i;
+
+	for (i = 0; i < COUNT && strcmp(behaviours[i].name, behaviour); i++)
+		;
+	if (i == COUNT)
+		be_die("vif knows no behaviour '%s'; try --help", behaviour);
+	how = &behaviours[i];
+	/* A network front end is the first to be connected. */
+	be_await_front(be, XenbusStateConnected);
+	card.tx_shared = be_map(be, be_read_number(be, "tx-ring-ref"), true);
+	card.rx_shared = be_map(be, be_read_number(be, "rx-ring-ref"), true);
+	if (!card.tx_shared || !card.rx_shared)
+		be_die("cannot map the rings");
+	BACK_RING_INIT(&card.tx, card.tx_shared, PAGE);
+	BACK_RING_INIT(&card.rx, card.rx_shared, PAGE);
+	be_bind(be, "event-channel");
+	be_state(be, XenbusStateConnected);
+	while (!be_closing(be)) {
+		serve_tx(&card, how);
+		serve_rx(&card, how);
+		be_wait(be, card.given < EVIL_FROM ? 1 : PATIENCE);
+	}
+	be_state(be, XenbusStateClosing);
+	if (!strcmp(behaviour, "hold")) {
+		/* Until the test takes the whole directory away. */
+		for (char *online; (online = be_read(be, be->back, "online")); free(online))
+			be_wait(be, PATIENCE);
+		return 0;
+	}
+	be_state(be, XenbusStateClosed);
+	return 0;
+}
