@@ -14,7 +14,7 @@ LIBRARIES = {"libxenstore.so.4": "libxenstore4", "libxentoolcore.so.1": "libxent
              "libc.so.6": "libc6", "libgcc_s.so.1": "libgcc-s1"}
 PLACES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
 LOADER = "lib64/ld-linux-x86-64.so.2"
-TESTS = ("tools.sh", "states.sh", "console.sh")
+TESTS = ("tools.sh", "states.sh", "console.sh", "control.sh")
 LIMIT = 900             # seconds for one of them
 
 
