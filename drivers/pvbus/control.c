@@ -118,5 +118,6 @@ static int __init pvbus_control_init(void)
 	tell("feature-suspend", "0");
 	return 0;
 }
+
 /* A process of the guest's has to be able to run by then. */
 late_initcall_sync(pvbus_control_init);
