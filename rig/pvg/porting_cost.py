@@ -9,6 +9,12 @@ NOT_PV_GUEST = {"efi.c", "enlighten_hvm.c", "enlighten_pvh.c", "mmu_hvm.c", "pla
                 "smp_hvm.c", "suspend_hvm.c", "vga.c", "grant-table.c", "pmu.c"}
 MAINLINE_FRONT_ENDS = ["drivers/block/xen-blkfront.c", "drivers/net/xen-netfront.c",
                        "drivers/tty/hvc/hvc_xen.c"]
+# Of drivers/xen what this port has, too: events and time, grants, store, bus, the tool stack's
+# orders. Back ends, the initial domain's devices, memory balloon and the like are left out.
+MAINLINE_BUS = ["drivers/xen/events", "drivers/xen/features.c", "drivers/xen/grant-table.c",
+                "drivers/xen/manage.c", "drivers/xen/sys-hypervisor.c", "drivers/xen/time.c",
+                "drivers/xen/xenbus"]
+NOT_FRONT = {"xenbus_dev_backend.c", "xenbus_probe_backend.c"}
 SOURCE = re.compile(r"\.[chS]$")
 
 
@@ -20,7 +26,12 @@ def lines(path):
 
 def folder(path, leave_out=()):
     """Lines and files of C and assembly below PATH."""
-    found = [entry for entry in sorted(path.rglob("*")) if SOURCE.search(entry.name)
+    return total(path.rglob("*"), leave_out)
+
+
+def total(entries, leave_out=()):
+    """The same of the files ENTRIES."""
+    found = [entry for entry in entries if SOURCE.search(entry.name)
              and entry.is_file() and entry.name not in leave_out]
     return {"lines": sum(lines(entry) for entry in found), "files": len(found),
             "largest": max((lines(entry) for entry in found), default=0)}
@@ -56,9 +67,10 @@ def ours(release):
 
 def mainline(tree):
     """The same for Linux's own port in the source TREE, guest parts only."""
-    front = [tree / name for name in MAINLINE_FRONT_ENDS]
+    bus = [entry for name in MAINLINE_BUS
+           for entry in ((tree / name).rglob("*") if (tree / name).is_dir() else [tree / name])]
     return {"parts": {
-        "processor, memory, events, time": folder(tree / "arch/x86/xen", NOT_PV_GUEST),
-        "front ends": {"lines": sum(map(lines, front)), "files": len(front),
-                       "largest": max(map(lines, front))},
+        "processor, memory, time": folder(tree / "arch/x86/xen", NOT_PV_GUEST),
+        "events, grants, store, bus": total(bus, NOT_FRONT),
+        "front ends": total([tree / name for name in MAINLINE_FRONT_ENDS]),
     }}

@@ -40,6 +40,18 @@ class PortingCost(unittest.TestCase):
                                 "--- a/y\n+++ b/y\n@@ -1 +0,0 @@\n-gone\n")
         self.assertEqual(porting_cost.patches(self.tree), {"added": 2, "removed": 2, "files": 2})
 
+    def test_back_ends_of_mainline_do_not_count(self):
+        for name in (*porting_cost.MAINLINE_FRONT_ENDS,
+                     *(n for n in porting_cost.MAINLINE_BUS if n.endswith(".c")),
+                     "drivers/xen/events/events_base.c", "drivers/xen/xenbus/xenbus_xs.c"):
+            self.write(name, "1\n")
+        self.write("drivers/xen/xenbus/xenbus_probe_backend.c", "1\n2\n")
+        self.write("drivers/xen/balloon.c", "1\n2\n")
+        parts = porting_cost.mainline(self.tree)["parts"]
+        self.assertEqual(parts["events, grants, store, bus"],
+                         {"lines": 7, "files": 7, "largest": 1})
+        self.assertEqual(parts["front ends"], {"lines": 3, "files": 3, "largest": 1})
+
     def test_missing_series_is_an_error(self):
         with self.assertRaises(errors.UsageError):
             porting_cost.patches(self.tree)
