@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A network card whose back end breaks the protocol is given up, with one line in the log, and
-# nothing else suffers: each behaviour of ../hostile in turn.
+# nothing else suffers: each behaviour of ../hostile in turn, or in short some of them.
 cd "$(dirname "$0")" || exit
 . ./tap.sh
 . ./orders.sh
@@ -43,7 +43,7 @@ more_than() {
 broken() {
 	behave vif $ID "$1"
 	check "$1: the interface appears" up
-	send_some 5 > /dev/null 2>&1 &
+	send_some 3 > /dev/null 2>&1 &
 	check "$1: the log names device and field" until_logged 20 "$DEVICE.*$2"
 	wait
 	check "$1: the interface has no carrier" until_true 10 fails grep -q 1 "/sys/class/net/$(interface)/carrier"
@@ -58,25 +58,25 @@ check "honest: what is sent is answered" at_least tx_packets "$(counter tx_packe
 leave honest vif $ID
 
 broken tx-unknown-id "tx rsp.id"
-broken tx-huge-id "tx rsp.id"
-broken tx-twice "tx rsp.id"
-broken tx-status "tx rsp.status"
-broken tx-backwards "rsp_prod"
+[ -z "$LONG" ] || broken tx-huge-id "tx rsp.id"
+[ -z "$LONG" ] || broken tx-twice "tx rsp.id"
+[ -z "$LONG" ] || broken tx-status "tx rsp.status"
+[ -z "$LONG" ] || broken tx-backwards "rsp_prod"
 broken tx-beyond "rsp_prod"
 broken tx-scribble "the back end set"
 broken rx-id "rx rsp.id"
-broken rx-offset "rx rsp.status"
+[ -z "$LONG" ] || broken rx-offset "rx rsp.status"
 broken rx-size "rx rsp.status"
 broken rx-chain "rx slots of a packet"
-broken rx-extra "rx extra"
+[ -z "$LONG" ] || broken rx-extra "rx extra"
 broken rx-gso "rx gso.type"
-broken rx-beyond "rsp_prod"
-broken rx-scribble "the back end set"
+[ -z "$LONG" ] || broken rx-beyond "rsp_prod"
+[ -z "$LONG" ] || broken rx-scribble "the back end set"
 
-for behaviour in rx-empty rx-error tx-silent; do
+for behaviour in rx-error $([ -z "$LONG" ] || echo rx-empty tx-silent); do
 	behave vif $ID $behaviour
 	check "$behaviour: the interface appears" up
-	send_some 5 > /dev/null 2>&1
+	send_some 3 > /dev/null 2>&1
 	check "$behaviour: the device goes on" equal carrier "$(cat "/sys/class/net/$(interface)/carrier")" 1
 	leave $behaviour vif $ID
 done
