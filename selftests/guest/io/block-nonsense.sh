@@ -90,13 +90,12 @@ else
 		"this front end waits for ever"
 fi
 
+# The disk waits for a back end to come back, until its own directory goes as well.
 vanish() {
-	fake && control "xenstore-rm \$(fake_back $BAD)" && until_true 30 fails test -e $DISK
-	status=$?
-	control "xenstore-rm \$(front_of vbd $BAD)"
-	return $status
+	fake && until_true 20 test -b $DISK && control "xenstore-rm \$(fake_back $BAD)" &&
+		control "xenstore-rm \$(front_of vbd $BAD)" && until_true 30 fails test -e $DISK
 }
 
-check "a back end whose nodes are removed" vanish
+check "a disk whose nodes are removed goes away" vanish
 check "the good disk still works" sh -c "dd if=/dev/xvdb of=/dev/null bs=64k iflag=direct"
 finish

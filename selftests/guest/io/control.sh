@@ -72,8 +72,7 @@ make_back() {
 	type=$1 id=$2
 	shift 2
 	folder_for n0 "$(front_of "$type" "$id")"
-	in_folder "$(front_of "$type" "$id")" backend "$(back_of "$type" "$id")" backend-id 0 state 1 \
-		$front
+	in_folder "$(front_of "$type" "$id")" state 1 $front
 	folder_for "r$dom" "$(back_of "$type" "$id")"
 	in_folder "$(back_of "$type" "$id")" "$@" frontend "$(front_of "$type" "$id")" \
 		frontend-id "$dom" online 1 state 1
@@ -89,14 +88,15 @@ in_folder() {
 		shift 2
 		count=$((count - 2))
 	done
-	xenstore-write "$@"
+	xenstore-write -- "$@"
 }
 
-# make_front TYPE ID: show the front end's directory to the guest.
+# make_front TYPE ID BACK: show the front end's directory to the guest, and only then what makes it a
+# device: by then all the rest can be read, and its state is the guest's to write.
 make_front() {
 	f=$(front_of "$1" "$2")
 	xenstore chmod -r "$f" "n$dom" r0
-	xenstore-write "$f/state" 1
+	in_folder "$f" backend "$3" backend-id 0
 }
 
 # change TYPE ID NODE=VALUE...: replace nodes of the back end; "NODE=" removes one.
@@ -105,7 +105,7 @@ change() {
 	shift 2
 	for pair; do
 		if [ -n "${pair#*=}" ]; then
-			xenstore-write "$b/${pair%%=*}" "${pair#*=}"
+			xenstore-write -- "$b/${pair%%=*}" "${pair#*=}"
 		else
 			xenstore-rm "$b/${pair%%=*}"
 		fi
@@ -136,7 +136,7 @@ vbd_make() {
 	await_state vbd "$id" back 2 || return
 	[ $# = 0 ] || change vbd "$id" "$@"
 	xenstore-write "$(back_of vbd "$id")/physical-device" "$(number "$device")"
-	make_front vbd "$id"
+	make_front vbd "$id" "$(back_of vbd "$id")"
 }
 
 # ask_close TYPE ID: as the tool stack asks a device to go.
@@ -176,7 +176,7 @@ vif_make() {
 	await_state vif "$id" back 2 || return
 	[ $# = 0 ] || change vif "$id" "$@"
 	vif_up "$id"
-	make_front vif "$id"
+	make_front vif "$id" "$(back_of vif "$id")"
 }
 
 # vif_up ID: what a hotplug script does.
@@ -216,12 +216,12 @@ fake_make() {
 	type=$1 id=$2
 	shift 2
 	folder_for n0 "$(front_of "$type" "$id")"
-	in_folder "$(front_of "$type" "$id")" backend "$(fake_back "$id")" backend-id 0 state 1 \
-		virtual-device "$id" device-type disk handle "$id" mac 00:16:3e:77:ff:01
+	in_folder "$(front_of "$type" "$id")" state 1 virtual-device "$id" device-type disk handle "$id" \
+		mac 00:16:3e:77:ff:01
 	folder_for "r$dom" "$(fake_back "$id")"
 	in_folder "$(fake_back "$id")" frontend "$(front_of "$type" "$id")" frontend-id "$dom" \
 		online 1 state 2 "$@"
-	make_front "$type" "$id"
+	make_front "$type" "$id" "$(fake_back "$id")"
 }
 
 # fake_end TYPE ID
