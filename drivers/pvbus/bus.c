@@ -233,6 +233,11 @@ static void found_device(char *type, const char *name, bool look)
 		core->found = true;
 		if (look)
 			queue_work(pvbus_queue, &core->step);
+		/* A driver may have refused it for nodes that are there now. */
+		if (look && !READ_ONCE(core->driver) &&
+		    device_attach(&core->dev.dev) < 0)
+			pr_err("pvbus: device/%s/%s cannot be tried again\n",
+			       type, name);
 		return;
 	}
 	if (core)
