@@ -83,6 +83,12 @@ void be_create(struct backend *be)
 		{ .id = be->domain, .perms = XS_PERM_READ },
 	};
 
+	/*
+	 * Whoever served this device before may have written its last words
+	 * after the directory was taken away, as a node that the guest may not
+	 * read.
+	 */
+	xs_rm(be->store, XBT_NULL, be->back);
 	xs_mkdir(be->store, XBT_NULL, be->back);
 	xs_set_permissions(be->store, XBT_NULL, be->back, back, 2);
 	be_write(be, be->back, "frontend", "%s", be->front);
@@ -127,14 +133,19 @@ enum xenbus_state be_front_state(struct backend *be)
 /* Wait until the front end has come as far as LEAST. */
 void be_await_front(struct backend *be, enum xenbus_state least)
 {
+	enum xenbus_state state;
 	unsigned int count;
 	char path[160];
 
 	snprintf(path, sizeof(path), "%s/state", be->front);
 	xs_watch(be->store, path, "state");
-	while (be_front_state(be) < least) {
-		char **event = xs_read_watch(be->store, &count);
+	while ((state = be_front_state(be)) < least) {
+		char **event;
 
+		/* Serve no other device that comes under this name. */
+		if (state == XenbusStateUnknown)
+			be_die("the device was taken away");
+		event = xs_read_watch(be->store, &count);
 		if (!event)
 			be_die("the store went away");
 		free(event);
