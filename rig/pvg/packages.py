@@ -13,8 +13,8 @@ FOR_KERNEL = ("bc", "binutils", "bison", "ccache", "cpio", "flex", "gcc", "libc6
 FOR_DISKS = ("qemu-utils",)
 FOR_DEBIAN = ("e2fsprogs", "mmdebstrap", "qemu-utils")
 FOR_RUN = ("busybox-static", "gcc", "libc6-dev", "qemu-system-x86")
-FOR_CHECK = ("gcc", "libc6-dev", "libcmocka-dev", "libxen-dev", "make", "pkg-config",
-             "python3-yaml")
+FOR_CHECK = ("gcc", "gcc-multilib", "libc6-dev", "libcmocka-dev", "libxen-dev", "make",
+             "pkg-config", "python3-yaml")
 
 UNPACKED = paths.BUILD / "packages"
 
