@@ -19,8 +19,10 @@ COMPILED = ("arch", "drivers", "hypercall-abi/include", "Kbuild", "Kconfig")
 class Kernel:
     """One kernel: NAME is pvguest, mainline or native, with -full for the full configuration.
 
-    Its build folder is build/linux-<release>/<name>; the files that runs use stand in
-    build/kernels/<release>/<name> and are replaced together when a build has succeeded.
+    Its build folder, build/linux-<release>/<name>, is a link to a folder right below the source:
+    Linux then calls the compiler with relative paths only, so that the compiler cache serves every
+    clone. The files that runs use stand in build/kernels/<release>/<name> and are replaced together
+    when a build has succeeded.
     """
 
     def __init__(self, name, release=linux_tree.DEFAULT):
@@ -72,11 +74,21 @@ class Kernel:
                 return
             fingerprint = self.fingerprint()
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            self.objects.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             with open(self.log, "wb") as log:
                 self._configure(log)
                 self._make(log, lock)
             self._publish(fingerprint)
+
+    def _make_folder(self):
+        """Have the build folder below the source, and the link to it."""
+        inside = self.tree.source / f"objects-{self.name}"
+        inside.mkdir(exist_ok=True)
+        if self.objects.is_dir() and not self.objects.is_symlink():
+            # Of a time when there was no link: what is in it names other paths.
+            shutil.rmtree(self.objects)
+        if not self.objects.is_symlink():
+            self.objects.symlink_to(inside.relative_to(self.objects.parent))
 
     def _command(self, *targets):
         # The time stamp is fixed so that equal sources give equal kernels.
@@ -124,9 +136,8 @@ class Kernel:
         line = progress.Line(title, total)
         jobs = os.environ.get("PVGUEST_JOBS") or str(os.cpu_count() or 1)
         # Depend mode spares a preprocessor run for each file that the cache lacks: a fifth.
-        # Paths relative to this clone, so that another clone's objects serve it as well.
-        environment = dict(os.environ, CCACHE_DEPEND="1", CCACHE_BASEDIR=str(paths.REPO),
-                           CCACHE_NOHASHDIR="1")
+        # All paths are relative to the build folder, wherever that is.
+        environment = dict(os.environ, CCACHE_DEPEND="1", CCACHE_NOHASHDIR="1")
         make = subprocess.Popen(self._command(f"-j{jobs}", "vmlinux", "bzImage", "modules"),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True,

@@ -7,7 +7,8 @@ import unittest
 from unittest import mock
 
 import rigtest
-from pvg import control_domain, cpio, errors, files, kernel, linux_tree, packages, xentrace
+from pvg import (control_domain, cpio, errors, files, kernel, linux_tree, packages, qemu,
+                 xentrace)
 
 PATCH = """Explains itself.
 --- a/{name}
@@ -123,6 +124,46 @@ class Patches(rigtest.FolderCase):
 
     def test_version(self):
         self.assertEqual(self.tree.version(), "6.12.5")
+
+
+class BuildFolder(rigtest.FolderCase):
+    """Objects stand right below the source, where Linux knows that by a relative path."""
+
+    def setUp(self):
+        super().setUp()
+        self.built = kernel.Kernel("native")
+        self.built.tree.work = self.folder
+        self.built.tree.source = self.folder / "source"
+        self.built.tree.source.mkdir()
+        self.built.objects = self.folder / "native"
+
+    def check(self):
+        self.built._make_folder()
+        self.assertTrue(self.built.objects.is_symlink())
+        self.assertEqual(self.built.objects.resolve().parent, self.built.tree.source.resolve())
+
+    def test_made_once(self):
+        self.check()
+        (self.built.objects / "kept").touch()
+        self.check()
+        self.assertTrue((self.built.objects / "kept").exists())
+
+    def test_folder_of_old_is_left_behind(self):
+        self.built.objects.mkdir()
+        (self.built.objects / "other.o").touch()
+        self.check()
+        self.assertEqual(list(self.built.objects.iterdir()), [])
+
+
+class Emulator(unittest.TestCase):
+    """What all machines have in common."""
+
+    @mock.patch("pvg.packages.require")
+    def test_processors_share_a_thread(self, _require):
+        options = mock.Mock(accel="tcg", icount=False, vcpus=4)
+        words = qemu.command(options, 64)
+        self.assertEqual(words[words.index("-accel") + 1], "tcg,thread=single")
+        self.assertEqual(words[words.index("-smp") + 1], "4,sockets=4")
 
 
 class Configuration(rigtest.FolderCase):
