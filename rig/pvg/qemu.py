@@ -19,11 +19,6 @@ _PR_SET_PDEATHSIG = 1   # prctl(2)
 # SMAP off: QEMU 7.2's IRET to ring 3 faults on user stacks with it on.
 CPU = "max,-smap"
 
-# All processors in one thread. With a thread each, QEMU 7.2 now and then loses memory of the guest's
-# programs when the host has fewer processors to spare: any kernel's then die of a page that is
-# suddenly empty (seen with Debian's as well). Where that is so, one thread is also twice as fast.
-ACCEL = {"tcg": "tcg,thread=single"}
-
 
 def command(options, memory, cpus=None):
     """The words common to all machines: MEMORY in MiB, CPUS or as many as the guest has.
@@ -38,7 +33,7 @@ def command(options, memory, cpus=None):
         if options.icount:
             raise errors.UsageError("--icount counts emulated instructions: it needs --accel tcg")
     cpus = 1 if options.icount else cpus or options.vcpus
-    words = [PROGRAM, "-accel", ACCEL.get(options.accel, options.accel),
+    words = [PROGRAM, "-accel", options.accel,
              "-cpu", CPU if options.accel == "tcg" else "host",
              "-m", f"{memory}M", "-smp", f"{cpus},sockets={cpus}",
              "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"]

@@ -7,8 +7,7 @@ import unittest
 from unittest import mock
 
 import rigtest
-from pvg import (control_domain, cpio, errors, files, kernel, linux_tree, packages, qemu,
-                 xentrace)
+from pvg import control_domain, cpio, errors, files, kernel, linux_tree, packages, xentrace
 
 PATCH = """Explains itself.
 --- a/{name}
@@ -153,17 +152,6 @@ class BuildFolder(rigtest.FolderCase):
         (self.built.objects / "other.o").touch()
         self.check()
         self.assertEqual(list(self.built.objects.iterdir()), [])
-
-
-class Emulator(unittest.TestCase):
-    """What all machines have in common."""
-
-    @mock.patch("pvg.packages.require")
-    def test_processors_share_a_thread(self, _require):
-        options = mock.Mock(accel="tcg", icount=False, vcpus=4)
-        words = qemu.command(options, 64)
-        self.assertEqual(words[words.index("-accel") + 1], "tcg,thread=single")
-        self.assertEqual(words[words.index("-smp") + 1], "4,sockets=4")
 
 
 class Configuration(rigtest.FolderCase):

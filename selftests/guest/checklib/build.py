@@ -13,6 +13,8 @@ LINUX = guest.BUILD / "linux-6.12"
 PROGRAMS = ("process", "mappings", "cow", "signals", "segments", "compat", "ptrace",
             "fpu", "ioport", "clocks", "modules", "tracing", "system", "store")
 SMP_PROGRAMS = ("smp", "clocks", "cow", "segments")
+# With more vCPUs than the machine has processors.
+SHARED_PROGRAMS = ("fpu",)
 
 
 class BuildError(Exception):
