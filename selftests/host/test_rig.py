@@ -131,7 +131,6 @@ class BuildFolder(rigtest.FolderCase):
     def setUp(self):
         super().setUp()
         self.built = kernel.Kernel("native")
-        self.built.tree.work = self.folder
         self.built.tree.source = self.folder / "source"
         self.built.tree.source.mkdir()
         self.built.objects = self.folder / "native"
