@@ -28,11 +28,16 @@ def configure(parser):
 
 
 def _run(name, long):
-    """Run suite NAME; returns its Reader."""
+    """Run suite NAME; returns its Reader and what failed, a text each."""
     log_path = paths.LOGS / f"check-{name}.log"
     paths.LOGS.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, PVGUEST_LONG="1" if long else "")
-    reader = ktap.Reader()
+    reader, failures = ktap.Reader(), []
+
+    def failed(text):
+        failures.append(f"{name}: not ok: {text}")
+        print(failures[-1], flush=True)
+
     start = time.monotonic()
     progress.say(f"{name}: running (log: {paths.shown(log_path)})")
     with open(log_path, "wb") as log:
@@ -49,7 +54,7 @@ def _run(name, long):
                 log.flush()
                 failure = reader.feed(raw.decode("utf-8", "replace"))
                 if failure:
-                    print(f"{name}: not ok: {failure}", flush=True)
+                    failed(failure)
                 if time.monotonic() - shown > 15:
                     shown = time.monotonic()
                     progress.say(f"{name}: {_sum(reader)} so far, {int(shown - start)} s")
@@ -63,9 +68,9 @@ def _run(name, long):
             signal.signal(signal.SIGALRM, timer)
     problem = reader.finish(status)
     if problem:
-        print(f"{name}: not ok: {problem}; see {paths.shown(log_path)}", flush=True)
+        failed(f"{problem}; see {paths.shown(log_path)}")
     print(f"{name}: {_sum(reader)} ({int(time.monotonic() - start)} s)", flush=True)
-    return reader
+    return reader, failures
 
 
 def _sum(reader):
@@ -73,17 +78,21 @@ def _sum(reader):
 
 
 def main(args):
-    """Run the suites that ARGS name; the last line printed is the sum."""
+    """Run the suites that ARGS name; the last lines printed are the failures and the sum."""
     packages.require(packages.FOR_CHECK)
     names = args.suite or suites()
     for name in names:
         if name not in suites():
             raise errors.UsageError(f"no suite '{name}'; there are: {', '.join(suites())}")
-    total = ktap.Reader()
+    total, failures = ktap.Reader(), []
     for name in names:
-        reader = _run(name, args.long)
+        reader, failed = _run(name, args.long)
+        failures += failed
         total.passed += reader.passed
         total.failed += reader.failed
         total.skipped += reader.skipped
+    if failures:
+        # Once more, where a reader of a long log's end finds them.
+        print("What failed:", *failures, sep="\n")
     print(_sum(total), flush=True)
     return 1 if total.failed or not names else 0
