@@ -3,6 +3,7 @@
  * Kernel code that patches itself while it runs: kprobes, function tracing and
  * static keys switched on and off on hot functions, from other tasks' view.
  */
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 
@@ -196,13 +197,22 @@ TEST_F(tracing, one_function_on_and_off_under_load)
 TEST_F(tracing, every_function)
 {
 	char tracers[256];
+	char *fresh;
 	pid_t pid;
 
 	ASSERT_LT(0, read_file(TRACING "available_tracers", tracers,
 			       sizeof(tracers)));
 	if (!strstr(tracers, "function_graph"))
 		SKIP(return, "this kernel has no graph tracer");
-	/* Every function of the kernel is patched, and patched back. */
+	/*
+	 * Every function of the kernel is patched, and patched back.  What is
+	 * looked for comes last, and has 30,000 calls before it is overwritten:
+	 * interrupts are traced as well.
+	 */
+	ASSERT_EQ(0, write_file(TRACING "buffer_size_kb", "2048"));
+	fresh = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, fresh);
 	ASSERT_EQ(0, write_file(TRACING "current_tracer", "function_graph"));
 	for (int i = 0; i < 5; i++) {
 		pid = fork();
@@ -211,8 +221,10 @@ TEST_F(tracing, every_function)
 			_exit(0);
 		ASSERT_EQ(0, exit_status(pid));
 	}
+	*(volatile char *)fresh = 1;
 	ASSERT_EQ(0, write_file(TRACING "tracing_on", "0"));
 	EXPECT_LT(0, traced("handle_mm_fault"));
+	munmap(fresh, 4096);
 	ASSERT_EQ(0, write_file(TRACING "current_tracer", "nop"));
 	ASSERT_EQ(0, write_file(TRACING "tracing_on", "1"));
 }
