@@ -11,6 +11,7 @@ from checklib import build, guest
 SELFTESTS = build.LINUX / "source" / "tools" / "testing" / "selftests" / "x86"
 DEVIATIONS = build.SOURCES / "x86-deviations.txt"
 LIMIT = 60              # seconds for one program
+BOOT = 300              # seconds for all of them, which take about 30
 
 
 def deviations():
@@ -84,11 +85,16 @@ def outcome(program):
     return ", ".join(words)
 
 
+def _lost(found):
+    """The programs whose outcome in FOUND is that the guest was gone before they ended."""
+    return [name for name, text in found.items() if text.startswith("the guest")]
+
+
 def _run(hv, kernel, folder, wanted):
     """Outcome of each program in WANTED, by name; programs behind a crash get another boot."""
-    run = guest.Run(hv, kernel, guest.command(LIMIT, wanted), [folder], timeout=900)
+    run = guest.Run(hv, kernel, guest.command(LIMIT, wanted), [folder], timeout=BOOT)
     found = {p.name: outcome(p) for p in guest.programs(run, wanted)}
-    lost = [name for name in wanted if found[name].startswith("the guest")]
+    lost = _lost(found)
     if lost and len(lost) < len(wanted):
         # The first of them did it; the others may still have their say.
         if lost[1:]:
@@ -105,7 +111,12 @@ def natively(folder):
     if memory.exists():
         return json.loads(memory.read_text(encoding="utf-8"))
     found, run = _run("none", "native", folder, names(folder))
-    lost = [name for name, text in found.items() if text.startswith("the guest")]
+    if _lost(found):
+        # Seen twice: the emulator spins in ldt_gdt_32, without any hypervisor, on a machine
+        # that has much else to do.  What native Linux does is what this is about: ask again.
+        more, run = _run("none", "native", folder, _lost(found))
+        found.update(more)
+    lost = _lost(found)
     if lost:
         raise build.BuildError(f"x86 selftests did not all run natively: {' '.join(lost)}: "
                                + " ".join(run.tail()[-1:]))
