@@ -21,6 +21,7 @@ ROWS = {
     "read_128k_qd32": "sequential 128 KiB read, depth 32",
     "write_128k_qd32": "sequential 128 KiB write, depth 32",
     "tcp_send": "TCP to the control domain, per MiB",
+    "tcp_send_window": "the same, windows of 416 KiB",
     "tcp_receive": "TCP from the control domain, per MiB",
     "udp_send_64": "UDP of 64 bytes sent, per packet",
     "udp_receive_64": "UDP of 64 bytes received, per packet",

@@ -49,7 +49,7 @@ def kernel(name):
 def install(source, target):
     """Copy the program SOURCE to TARGET, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".new")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, temporary)
     os.chmod(temporary, 0o755)
     os.replace(temporary, target)
