@@ -4,14 +4,40 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import threading
+import time
 from pathlib import Path
 
 from pvg import progress
 
+REMINDER = 10           # seconds between two words to the person who waits
+
+
+@contextlib.contextmanager
+def _telling(what):
+    """Say now and then that another process is waited for because of WHAT.
+
+    Who watches our output takes a long silence for a hang, as the conformance runner does.
+    """
+    over, start = threading.Event(), time.monotonic()
+
+    def tell():
+        while not over.wait(REMINDER):
+            progress.say(f"still waiting, {int(time.monotonic() - start)} s: {what}")
+
+    progress.say(f"waiting for another process: {what}")
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
 
 @contextlib.contextmanager
 def locked(path, what):
-    """Hold the lock file PATH; say once that WHAT is being waited for if another holds it.
+    """Hold the lock file PATH; say that WHAT is being waited for while another holds it.
 
     A child that inherits the descriptor of the file that this yields holds the lock as well.
     """
@@ -21,8 +47,8 @@ def locked(path, what):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.say(f"waiting for another process: {what}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with _telling(what):
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
 
 

@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+import threading
 import unittest
 from unittest import mock
 
@@ -208,6 +209,33 @@ class Packages(unittest.TestCase):
 
     def test_nothing_missing(self):
         packages.require(["libc6"])
+
+
+class Locks(rigtest.FolderCase):
+    """One of several processes does a long job; the others say that they wait for it."""
+
+    def test_waiting_is_told_again_and_again(self):
+        said, twice = [], threading.Event()
+
+        def say(text):
+            said.append(text)
+            if len(said) == 3:
+                twice.set()
+
+        def wait():
+            with files.locked(self.folder / "lock", "the job"):
+                said.append("got it")
+
+        waiter = threading.Thread(target=wait)
+        with mock.patch.object(files, "REMINDER", 0.01), \
+             mock.patch.object(files.progress, "say", say):
+            with files.locked(self.folder / "lock", "the job"):
+                waiter.start()
+                self.assertTrue(twice.wait(60))
+            waiter.join(60)
+        self.assertEqual(said[0], "waiting for another process: the job")
+        self.assertRegex(said[1], r"^still waiting, \d+ s: the job$")
+        self.assertEqual(said[-1], "got it")
 
 
 class Memory(unittest.TestCase):
