@@ -67,8 +67,6 @@ struct pvnet_rx_stats {
  * @irq: events of both rings; the same twice if they share one
  * @events: bit per ring: an event has come that awaits its end
  * @worked: there was something to do since an event was last ended
- * @poller: processor that polls this queue, -1: none; a hint
- * @unseen: the back end has yet to be shown requests; under the lock of @txq
  * @held: index in @tx behind the last packet that somebody waits for
  * @tx: transmit ring
  * @rx: receive ring, used by @napi only
@@ -86,8 +84,6 @@ struct pvnet_queue {
 	int irq[PVNET_RINGS];
 	unsigned long events;
 	bool worked;
-	int poller;
-	bool unseen;
 	u32 held;
 	struct pvnet_tx tx;
 	struct pvnet_rx rx;

@@ -90,33 +90,15 @@ static bool poll_tx(struct pvnet_queue *queue, int budget)
 	return more;
 }
 
-/*
- * From here on, what this processor sends waits for end_batch().  A processor
- * that begins while another is about to end shows its packets one by one.
- */
-static void begin_batch(struct pvnet_queue *queue)
+static int poll(struct napi_struct *napi, int budget)
 {
-	WRITE_ONCE(queue->poller, smp_processor_id());
-}
-
-static void end_batch(struct pvnet_queue *queue)
-{
-	WRITE_ONCE(queue->poller, -1);
-	/* Set by this processor, if at all, or by one that will see to it. */
-	if (!READ_ONCE(queue->unseen))
-		return;
-	__netif_tx_lock(queue->txq, smp_processor_id());
-	if (queue->unseen)
-		pvnet_kick(queue);
-	__netif_tx_unlock(queue->txq);
-}
-
-static int poll_both(struct pvnet_queue *queue, int budget)
-{
-	struct napi_struct *napi = &queue->napi;
+	struct pvnet_queue *queue = container_of(napi, struct pvnet_queue, napi);
 	bool more = poll_tx(queue, budget);
-	int work = pvnet_receive(queue, budget);
+	int work;
 
+	if (unlikely(!budget))
+		return 0;
+	work = pvnet_receive(queue, budget);
 	if (work)
 		queue->worked = true;
 	if (unlikely(pvring_broken(&queue->tx.ring) ||
@@ -131,21 +113,6 @@ static int poll_both(struct pvnet_queue *queue, int budget)
 		return budget;
 	if (napi_complete_done(napi, work))
 		end_events(queue);
-	return work;
-}
-
-static int poll(struct napi_struct *napi, int budget)
-{
-	struct pvnet_queue *queue = container_of(napi, struct pvnet_queue, napi);
-	int work;
-
-	if (unlikely(!budget)) {
-		poll_tx(queue, 0);
-		return 0;
-	}
-	begin_batch(queue);
-	work = poll_both(queue, budget);
-	end_batch(queue);
 	return work;
 }
 
@@ -248,8 +215,6 @@ int pvnet_queue_open(struct pvnet_queue *queue)
 {
 	int err;
 
-	queue->poller = -1;
-	queue->unseen = false;
 	netif_napi_add(queue->net->dev, &queue->napi, poll);
 	err = make(queue);
 	if (err)

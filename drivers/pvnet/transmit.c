@@ -38,26 +38,12 @@ static u32 answers_to_wait(const struct pvnet_queue *queue)
  */
 void pvnet_kick(struct pvnet_queue *queue)
 {
-	queue->unseen = false;
 	if (pvring_push(&queue->tx.ring)) {
 		pvguest_notify(queue->irq[PVNET_TX]);
 		queue->tx_stats.notifications++;
 	}
 	if (pvring_rearm_after(&queue->tx.ring, answers_to_wait(queue)))
 		napi_schedule(&queue->napi);
-}
-
-/*
- * What a poll's packets cause to be sent, such as acknowledgments and what those
- * that come in make room for, is shown all at once when the poll ends: then the
- * back end is notified once.
- */
-static void kick_soon(struct pvnet_queue *queue)
-{
-	if (READ_ONCE(queue->poller) == smp_processor_id())
-		queue->unseen = true;
-	else
-		pvnet_kick(queue);
 }
 
 /*
@@ -157,10 +143,10 @@ netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (unlikely(!pvnet_tx_has_room(&queue->tx))) {
 		netif_tx_stop_queue(txq);
 		stats->stops++;
-		pvnet_kick(queue);
-	} else if (flush) {
-		kick_soon(queue);
+		flush = true;
 	}
+	if (flush)
+		pvnet_kick(queue);
 	return NETDEV_TX_OK;
 }
 
