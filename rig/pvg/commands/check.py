@@ -62,17 +62,19 @@ def _run(name, long, running):
         timer = threading.Timer(LIMITS[long], _kill, (process, signal.SIGKILL))
         timer.start()
         shown = start
-        for raw in process.stdout:
-            log.write(raw)
-            log.flush()
-            failure = reader.feed(raw.decode("utf-8", "replace"))
-            if failure:
-                failed(failure)
-            if time.monotonic() - shown > 15:
-                shown = time.monotonic()
-                progress.say(f"{name}: {_sum(reader)} so far, {int(shown - start)} s")
-        status = process.wait()
-        timer.cancel()
+        try:
+            for raw in process.stdout:
+                log.write(raw)
+                log.flush()
+                failure = reader.feed(raw.decode("utf-8", "replace"))
+                if failure:
+                    failed(failure)
+                if time.monotonic() - shown > 15:
+                    shown = time.monotonic()
+                    progress.say(f"{name}: {_sum(reader)} so far, {int(shown - start)} s")
+            status = process.wait()
+        finally:
+            timer.cancel()
         running.remove(process)
     problem = reader.finish(status)
     if problem:
