@@ -39,7 +39,7 @@ def _find(package, candidates):
     raise build.BuildError(f"Debian package {package} holds no {candidates[0]}")
 
 
-def _needed(path):
+def needed(path):
     """Names of the libraries that PATH loads."""
     told = subprocess.run(["readelf", "-d", str(path)], capture_output=True, text=True, check=True)
     return set(re.findall(r"\(NEEDED\).*\[(.*)\]", told.stdout)) - {os.path.basename(_LOADER)}
@@ -88,7 +88,7 @@ def _install(name, folder, work):
     package, relative = PROGRAMS[name]
     program = _find(package, [relative])
     build.install(program, folder / "usr" / "bin" / name)
-    real, missing, left = {}, set(), _needed(program)
+    real, missing, left = {}, set(), needed(program)
     while left:
         library = left.pop()
         if library in real or library in missing:
@@ -97,7 +97,7 @@ def _install(name, folder, work):
             missing.add(library)
             continue
         real[library] = _find(LIBRARIES[library], [f"{p}/{library}" for p in _PLACES])
-        left |= _needed(real[library])
+        left |= needed(real[library])
     for library, path in real.items():
         build.install(path, folder / "usr" / "lib" / library)
     if missing:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Linux's own x86 selftests: built from the same tree, compared with what they do natively."""
+import functools
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from checklib import build, guest
+from checklib import build, guest, tools
 
 SELFTESTS = build.LINUX / "source" / "tools" / "testing" / "selftests" / "x86"
 DEVIATIONS = build.SOURCES / "x86-deviations.txt"
@@ -28,23 +29,29 @@ def deviations():
     return known
 
 
+@functools.cache
+def _library(bits, name):
+    """The library NAME of programs of BITS bits, as gcc finds it; None if it does not."""
+    said = subprocess.run(["gcc", "-m" + bits, "-print-file-name=" + name], capture_output=True,
+                          text=True, check=True).stdout.strip()
+    path = Path(said)
+    return path.resolve() if path.is_absolute() and path.exists() else None
+
+
 def _libraries(program, found):
     """Add to FOUND, path in the guest -> file here, what PROGRAM needs to be started.
 
     Read from the file, not asked of ldd, which starts the program's loader: that of 32-bit
     programs does not run on every machine that can build them.
     """
-    told = subprocess.run(["readelf", "-W", "-l", "-d", str(program)], capture_output=True,
-                          text=True, check=True).stdout
-    bits = "-m" + program.name[-2:]
+    told = subprocess.run(["readelf", "-W", "-l", str(program)], capture_output=True, text=True,
+                          check=True).stdout
     for loader in re.findall(r"program interpreter: (\S+)\]", told):
         found[loader] = Path(loader)
-    for name in re.findall(r"\(NEEDED\).*\[(\S+)\]", told):
-        said = subprocess.run(["gcc", bits, "-print-file-name=" + name], capture_output=True,
-                              text=True, check=True).stdout.strip()
-        library = Path(said).resolve()
-        if not said.startswith("/") or not library.exists():
-            raise build.BuildError(f"{program.name} needs {name}, which gcc {bits} does not find")
+    for name in tools.needed(program):
+        library = _library(program.name[-2:], name)
+        if not library:
+            raise build.BuildError(f"{program.name} needs {name}, which gcc does not find")
         found[str(library.parent / name)] = library
 
 
