@@ -74,13 +74,17 @@ if [ -e /sys/module/pvblk ]; then
 	check "the device of that state goes away" fake_away
 fi
 
-# A back end that never answers, asked to close: those who wait get an error.
+# A back end that never answers, asked to close: those who wait go on. Linux itself reads first, for
+# the partition table, and lets nobody else open the disk until that has failed; to those it then
+# shows no disk or an empty one.
 silent() {
+	mark_log
 	fake || return
 	until_true 20 test -b $DISK || return
-	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null &
+	dd if=$DISK of=/tmp/nothing bs=4k count=1 iflag=direct 2> /dev/null &
 	fake_away || return
-	! wait $!
+	wait $!
+	[ ! -s /tmp/nothing ] && until_true 20 logged "I/O error, dev ${DISK#/dev/}, sector 0"
 }
 
 if [ -e /sys/module/pvblk ]; then
