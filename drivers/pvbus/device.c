@@ -121,14 +121,19 @@ static int own_state(struct pvbus_core *core, u32 txn, enum xenbus_state *state)
 /*
  * Is our directory another one than that we knew?  Whoever unplugs a device and
  * plugs in another of the same number between two looks leaves a directory
- * whose state we have not written.
+ * whose state we have not written.  But one that was found before we could read
+ * its state is still the same: its users may have set it up meanwhile.
  */
 static bool is_replaced(struct pvbus_core *core)
 {
 	enum xenbus_state state;
 	int ret = own_state(core, PVSTORE_NO_TXN, &state);
 
-	return ret == -ENOENT || (!ret && state != core->dev.state);
+	if (ret)
+		return ret == -ENOENT;
+	if (core->dev.state == XenbusStateUnknown)
+		core->dev.state = state;
+	return state != core->dev.state;
 }
 
 /*

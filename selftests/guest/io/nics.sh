@@ -19,9 +19,14 @@ nic_up() {
 	ip addr add "10.79.$id.2/24" dev "$nic" && ip link set "$nic" up && carrier "$nic" 1
 }
 
-# carrier NIC 0|1: wait for it.
+# carrier NIC 0|1: wait for it; if in vain, show what both ends say of the interface.
 carrier() {
-	until_true 20 sh -c "[ \"\$(cat /sys/class/net/$1/carrier)\" = $2 ]"
+	until_true 20 sh -c "[ \"\$(cat /sys/class/net/$1/carrier)\" = $2 ]" && return
+	grep . "/sys/class/net/$1/flags" "/sys/class/net/$1/device/state"
+	id=$(($(sed 's/.*:/0x/' "/sys/class/net/$1/address")))
+	control "xenstore-ls \$(front_of vif $id); xenstore-ls \$(back_of vif $id)
+		dmesg | tail -n 5"
+	return 1
 }
 
 nic_away() {

@@ -12,7 +12,7 @@ check() {
 		echo "ok $tests - $name"
 	else
 		echo "# exit status $? of: $*"
-		tail -n 25 /tmp/check.out | sed 's/^/# /'
+		tail -n 60 /tmp/check.out | sed 's/^/# /'
 		echo "not ok $tests - $name"
 	fi
 }
