@@ -58,6 +58,16 @@ static int pvnet_close(struct net_device *dev)
 	return 0;
 }
 
+/* Has somebody wished for other rings since these were set up? */
+static bool is_outdated(const struct pvnet *net)
+{
+	bool xdp = rtnl_dereference(net->prog) && net->offer.xdp;
+
+	return net->xdp != xdp ||
+	       net->queue_count != min(net->wanted_queues,
+				       net->offer.max_queues);
+}
+
 /**
  * pvnet_start() - the rings are connected: go into service
  * @net: the device
@@ -77,7 +87,10 @@ void pvnet_start(struct pvnet *net)
 	WRITE_ONCE(net->connected, true);
 	if (netif_running(dev))
 		resume(net);
-	netif_carrier_on(dev);
+	if (is_outdated(net))
+		pvbus_restart(net->bus);
+	else
+		netif_carrier_on(dev);
 	/* Switches must learn that we may now be elsewhere. */
 	if (net->was_connected) {
 		call_netdevice_notifiers(NETDEV_NOTIFY_PEERS, dev);

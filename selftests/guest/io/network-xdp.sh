@@ -50,6 +50,27 @@ check "a program that sends all back" under "$first" tx come_back 5
 # The other interface needs a program as well, to have queues for what is sent on.
 check "a program that sends all on to another interface" under "$second" pass \
 	under "$first" "$(cat "/sys/class/net/$second/ifindex")" come_back 6
+# Each change has the interface connect anew; the next does not wait for that.
+hasty() {
+	local turn
+	for turn in 1 2 3 4 5 6 7 8; do
+		./xdp "$first" pass > /tmp/attached &
+		read -r word < /tmp/attached
+		usleep $((turn * 30000))
+		kill $!
+		wait $! 2> /dev/null
+		usleep $((turn * 20000))
+		# A program that comes while the interface connects must see packets all the same.
+		./xdp "$first" pass > /tmp/attached &
+		read -r word < /tmp/attached
+		carrier "$first" 1 && ping_of $THERE 100 1000 100 || return
+		kill $!
+		wait $! 2> /dev/null
+		carrier "$first" 1 || return
+	done
+}
+
+check "programs that come and go in haste" hasty
 check "traffic after all this" fetch_both $THERE $HERE
 check "an interface goes away under a program" under "$first" pass nic_away 5
 check "the other goes away" nic_away 6
