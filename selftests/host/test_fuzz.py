@@ -39,7 +39,7 @@ class Fuzz(unittest.TestCase):
 
     def test_corpus_is_small(self):
         size = sum(path.stat().st_size for path in FUZZ.glob("corpus/*"))
-        self.assertLess(size, 400 * 1024)
+        self.assertLess(size, 300 * 1024)
 
     @unittest.skipUnless(LONG, "every seeded bug: set PVGUEST_LONG=1")
     def test_seeded_bugs_are_found(self):

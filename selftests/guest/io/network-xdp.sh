@@ -10,18 +10,31 @@ HERE=10.79.5.2 THERE=10.79.5.1
 serve
 mkfifo /tmp/attached
 
+# attach NIC ACTION: start the program there; it goes with the process $!.
+attach() {
+	local word
+	./xdp "$1" "$2" > /tmp/attached &
+	read -r word < /tmp/attached
+	[ "$word" = attached ]
+}
+
+# detach PROCESS: end a program.
+detach() {
+	kill "$1" 2> /dev/null
+	wait "$1" 2> /dev/null
+}
+
 # under NIC ACTION COMMAND...: run COMMAND while the program is there.
 under() {
-	local under=$1 xdp status word
-	./xdp "$1" "$2" > /tmp/attached &
+	local under=$1 xdp status attached
+	attach "$1" "$2"
+	attached=$?
 	xdp=$!
-	read -r word < /tmp/attached
 	shift 2
 	# The queues may start anew for want of room before the packets.
-	[ "$word" = attached ] && carrier "$under" 1 && "$@"
+	[ $attached = 0 ] && carrier "$under" 1 && "$@"
 	status=$?
-	kill $xdp 2> /dev/null
-	wait $xdp 2> /dev/null
+	detach $xdp
 	[ ! -e "/sys/class/net/$under" ] || carrier "$under" 1
 	return $status
 }
@@ -50,23 +63,16 @@ check "a program that sends all back" under "$first" tx come_back 5
 # The other interface needs a program as well, to have queues for what is sent on.
 check "a program that sends all on to another interface" under "$second" pass \
 	under "$first" "$(cat "/sys/class/net/$second/ifindex")" come_back 6
-# Each change has the interface connect anew; the next does not wait for that.
+# Each change has the interface connect anew; a program that comes before that has ended must see
+# packets all the same.
 hasty() {
 	local turn
 	for turn in 1 2 3 4 5 6 7 8; do
-		./xdp "$first" pass > /tmp/attached &
-		read -r word < /tmp/attached
+		attach "$first" pass || return
 		usleep $((turn * 30000))
-		kill $!
-		wait $! 2> /dev/null
+		detach $!
 		usleep $((turn * 20000))
-		# A program that comes while the interface connects must see packets all the same.
-		./xdp "$first" pass > /tmp/attached &
-		read -r word < /tmp/attached
-		carrier "$first" 1 && ping_of $THERE 100 1000 100 || return
-		kill $!
-		wait $! 2> /dev/null
-		carrier "$first" 1 || return
+		under "$first" pass ping_of $THERE 100 1000 100 || return
 	done
 }
 

@@ -21,6 +21,7 @@ nic_up() {
 
 # carrier NIC 0|1: wait for it; if in vain, show what both ends say of the interface.
 carrier() {
+	local id
 	until_true 20 sh -c "[ \"\$(cat /sys/class/net/$1/carrier)\" = $2 ]" && return
 	grep . "/sys/class/net/$1/flags" "/sys/class/net/$1/device/state"
 	id=$(($(sed 's/.*:/0x/' "/sys/class/net/$1/address")))
