@@ -304,10 +304,30 @@ void pvbus_scan_again(void)
 	queue_work(pvbus_queue, &pvbus_scan);
 }
 
+/* Is it below the directory of a device that no driver has taken yet? */
+static bool is_untaken(const char *path)
+{
+	char type[32], name[sizeof(type) + 11];
+	struct device *dev;
+	unsigned int id;
+	bool untaken;
+
+	if (sscanf(path, "device/%31[^/]/%u/", type, &id) != 2)
+		return false;
+	snprintf(name, sizeof(name), "%s-%u", type, id);
+	dev = bus_find_device_by_name(&pvbus_bus, NULL, name);
+	if (!dev)
+		return false;
+	untaken = !READ_ONCE(to_core(dev)->driver);
+	put_device(dev);
+	return untaken;
+}
+
 /*
  * A device comes or goes where its directory does, which may be seen only by
  * its state.  What else happens below is between front and back end, but for
- * the nodes that say where the latter is.
+ * the nodes that say where the latter is, and for those that a driver misses:
+ * not every tool stack writes all of a device at once.
  */
 static void devices_changed(struct pvstore_watch *watch, const char *path)
 {
@@ -318,7 +338,8 @@ static void devices_changed(struct pvstore_watch *watch, const char *path)
 		last = ++p;
 		levels++;
 	}
-	if (levels <= 2 || strstarts(last, "backend"))
+	if (levels <= 2 || strstarts(last, "backend") ||
+	    (levels == 3 && is_untaken(path)))
 		atomic_set(&pvbus_look, 1);
 	else if (levels > 3 || strcmp(last, "state"))
 		return;

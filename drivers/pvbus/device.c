@@ -551,13 +551,14 @@ int pvbus_core_bind(struct pvbus_core *core, const struct pvbus_driver *driver)
 	int ret;
 
 	mutex_lock(&core->lock);
+	/* What was wrong the last time is not what may be wrong now. */
+	core->requests = 0;
 	ret = driver->probe(&core->dev);
 	if (!ret) {
 		core->driver = driver;
 		core->again = true;
 		core->broken = false;
 		core->failures = 0;
-		core->requests = 0;
 		await(core, PVBUS_PATIENCE);
 		queue_work(pvbus_queue, &core->step);
 	}

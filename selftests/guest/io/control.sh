@@ -207,7 +207,9 @@ blocks() {
 }
 
 # fake_make TYPE ID [NODE VALUE]...: a device whose back end is nothing but nodes of the store, so
-# that a test can write there whatever it likes. The kernel here has no driver for such a type.
+# that a test can write there whatever it likes. The kernel here has no driver for such a type. The
+# front end's address is $fake_mac, none if that is empty.
+fake_mac=00:16:3e:77:ff:01
 fake_back() {
 	echo "/local/domain/0/backend/fake/$dom/$1"
 }
@@ -217,7 +219,7 @@ fake_make() {
 	shift 2
 	folder_for n0 "$(front_of "$type" "$id")"
 	in_folder "$(front_of "$type" "$id")" state 1 virtual-device "$id" device-type disk handle "$id" \
-		mac 00:16:3e:77:ff:01
+		${fake_mac:+mac $fake_mac}
 	folder_for "r$dom" "$(fake_back "$id")"
 	in_folder "$(fake_back "$id")" frontend "$(front_of "$type" "$id")" frontend-id "$dom" \
 		online 1 state 2 "$@"

@@ -32,6 +32,28 @@ for pair in mac=nonsense mac=00:16:3e mac=ff:ff:ff:ff:ff:ff mac= feature-rx-copy
 	fi
 done
 
+fake_nic() {
+	grep -l 00:16:3e:77:ff:01 /sys/class/net/*/address
+}
+
+# Not all tool stacks write a device's nodes at once: whenever one comes, the device is tried again,
+# and what is wrong then is told.
+piecemeal() {
+	mark_log
+	control "fake_mac= fake_make vif $BAD feature-rx-copy 1" && named "mac: cannot be read" &&
+		control "in_folder \$(front_of vif $BAD) mac nonsense" && named 'mac: "nonsense"' &&
+		control "in_folder \$(front_of vif $BAD) mac \$fake_mac" && until_true 20 fake_nic
+	status=$?
+	control "in_folder \$(fake_back $BAD) state 6; fake_end vif $BAD"
+	until_true 20 fails fake_nic && return $status
+}
+
+if [ -e /sys/module/pvnet ]; then
+	check "a device whose nodes come one by one appears" piecemeal
+else
+	skip "a device whose nodes come one by one appears" "this front end says less"
+fi
+
 taken() {
 	nic_up $BAD "$@" && ping_of 10.79.$BAD.1 0 4000 997
 	status=$?
