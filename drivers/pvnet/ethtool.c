@@ -105,7 +105,7 @@ static void pvnet_get_channels(struct net_device *dev,
 				       channels->max_combined);
 }
 
-/* Takes effect with a new connection, soon; the carrier is off until then. */
+/* Takes effect with a new connection, soon. */
 static int pvnet_set_channels(struct net_device *dev,
 			      struct ethtool_channels *channels)
 {
@@ -115,10 +115,7 @@ static int pvnet_set_channels(struct net_device *dev,
 	if (!channels->combined_count)
 		return -EINVAL;
 	WRITE_ONCE(net->wanted_queues, channels->combined_count);
-	if (net->connected && net->queue_count != channels->combined_count) {
-		netif_carrier_off(dev);
-		pvbus_restart(net->bus);
-	}
+	pvnet_wish(net);
 	return 0;
 }
 

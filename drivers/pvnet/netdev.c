@@ -69,6 +69,24 @@ static bool is_outdated(const struct pvnet *net)
 }
 
 /**
+ * pvnet_wish() - somebody has wished for other rings than there are now
+ * @net: the device; its wishes are set
+ *
+ * Back ends heed wishes only when they connect, so this makes a new connection
+ * if one is needed; the stack sees no carrier until then.
+ *
+ * Context: process, under the RTNL.
+ */
+void pvnet_wish(struct pvnet *net)
+{
+	/* One that is coming up looks itself: pvnet_start(). */
+	if (!net->connected || !is_outdated(net))
+		return;
+	netif_carrier_off(net->dev);
+	pvbus_restart(net->bus);
+}
+
+/**
  * pvnet_start() - the rings are connected: go into service
  * @net: the device
  *

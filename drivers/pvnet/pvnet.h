@@ -153,6 +153,7 @@ struct pvnet {
 /* netdev.c */
 int pvnet_create(struct pvbus_device *bus, const u8 *mac, unsigned int mtu);
 void pvnet_destroy(struct pvnet *net);
+void pvnet_wish(struct pvnet *net);
 void pvnet_start(struct pvnet *net);
 void pvnet_stop(struct pvnet *net);
 

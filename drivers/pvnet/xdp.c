@@ -208,11 +208,7 @@ static int set_prog(struct net_device *dev, struct netdev_bpf *bpf)
 	rcu_assign_pointer(net->prog, bpf->prog);
 	if (old)
 		bpf_prog_put(old);
-	/* The stack sees no carrier until the back end has been told. */
-	if (net->connected && net->xdp != !!bpf->prog) {
-		netif_carrier_off(dev);
-		pvbus_restart(net->bus);
-	}
+	pvnet_wish(net);
 	return 0;
 }
 
