@@ -71,8 +71,9 @@ def _make(target, sources):
         source_list.write_text("\n".join(sources) + "\n", encoding="ascii")
         try:
             _run(["mmdebstrap", "--variant=important", "--mode=root", "--format=directory",
-                  *_proxies(), f"--customize-hook={RECIPE / 'customize'}", SUITE, root,
-                  source_list], log, line, PACKAGES=" ".join(PLACED), HOSTS=network.hosts())
+                  "--skip=cleanup/apt/lists", *_proxies(),
+                  f"--customize-hook={RECIPE / 'customize'}", SUITE, root, source_list],
+                 log, line, PACKAGES=" ".join(PLACED), HOSTS=network.hosts())
             _run(["mke2fs", "-q", "-t", "ext4", "-L", "debian", "-d", root, part, _SIZE], log, line)
         except errors.RigError:
             line.finish("failed")
