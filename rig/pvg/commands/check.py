@@ -23,9 +23,11 @@ def configure(parser):
     """Options of 'pvguest check'."""
     parser.add_argument("suite", nargs="*", help="suites to run (default: all of "
                         + ", ".join(suites()) + ")")
-    parser.add_argument("--jobs", type=int, metavar="N", default=1,
-                        help="suites to run at one time (default: %(default)s); each keeps one to "
-                             "two processors busy, and tests have limits of time")
+    parser.add_argument("--jobs", type=int, metavar="N",
+                        default=min(2, os.cpu_count() or 1),
+                        help="suites to run at one time (default: two, or one on a machine with "
+                             "one processor); each keeps one to two processors busy, and tests "
+                             "have limits of time")
     parser.add_argument("--long", action="store_true", help="include the slow tests")
     parser.epilog = ("example: pvguest check host\n"
                      "A suite is an executable selftests/NAME/check that prints KTAP. It finds\n"
