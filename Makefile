@@ -2,11 +2,12 @@
 # Front door for make users; all work is done by ./pvguest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check check-long conformance bench porting-cost report clean
+.PHONY: help run check check-long style conformance bench porting-cost report clean
 
 help:
 	@echo 'make run            build our kernel and open a shell in a guest on the hypervisor'
-	@echo 'make check          run all tests (make check-long: with the slow ones)'
+	@echo 'make check          run all tests but the slow ones (make check-long: all, resumed)'
+	@echo 'make style          check the code, the documents and the help texts only (seconds; at first minutes)'
 	@echo 'make conformance    check the hypervisor against the ABI'
 	@echo 'make bench          measure our port beside mainline and native'
 	@echo 'make porting-cost   count the lines that the port takes'
@@ -17,6 +18,9 @@ help:
 
 run conformance bench porting-cost report check:
 	@./pvguest $@
+
+style:
+	@selftests/style/check
 
 check-long:
 	@./pvguest check --long

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings come and go: made when a back end waits for us, written to the store,
- * and given back when it has gone.
+ * Connection and disconnection: makes rings when the back end is InitWait,
+ * writes their nodes, and gives them back when the back end has gone.
  */
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
@@ -12,12 +12,11 @@
 
 #include "pvblk.h"
 
-/* So many pages are made with a ring, or enough for one request if larger. */
-#define FIRST_PAGES	64
-
-static void read_transport(struct pvbus_device *dev, struct pvblk_disk *disk)
+static void pvblk_read_transport(struct pvbus_device *dev,
+				 struct pvblk_disk *disk)
 {
-	unsigned int rings = pvblk_params.max_queues ?: num_online_cpus();
+	unsigned int rings = pvblk_params.max_queues ?:
+			     min(num_online_cpus(), PVBLK_QUEUES);
 	unsigned int n;
 
 	n = pvstore_read_feature(dev->backend, "multi-queue-max-queues", 1,
@@ -35,10 +34,11 @@ static void read_transport(struct pvbus_device *dev, struct pvblk_disk *disk)
 }
 
 /*
- * The first back end decides how many queues Linux sees, and how many requests
- * each; later ones may have more rings, or fewer, which queues then share.
+ * The first back end determines the number of queues and of requests in each.
+ * A later one may offer more rings, which are not used, or fewer, which queues
+ * then share.
  */
-static int make_queues(struct pvblk_disk *disk)
+static int pvblk_make_queues(struct pvblk_disk *disk)
 {
 	struct blk_mq_tag_set *set = &disk->set;
 	unsigned int i;
@@ -54,6 +54,8 @@ static int make_queues(struct pvblk_disk *disk)
 		q->disk = disk;
 		spin_lock_init(&q->lock);
 		INIT_WORK(&q->grow, pvblk_grow);
+		INIT_DELAYED_WORK(&q->idle, pvblk_idle);
+		INIT_WORK(&q->rest, pvblk_finish_rest);
 		pvblk_pages_init(&q->cache, &q->lock);
 	}
 	set->ops = &pvblk_mq_ops;
@@ -64,7 +66,7 @@ static int make_queues(struct pvblk_disk *disk)
 	set->cmd_size = pvblk_cmd_size();
 	set->driver_data = disk;
 	set->timeout = pvblk_params.timeout * HZ;
-	/* The back end's host orders requests; we need not do so too. */
+	/* The back end's host schedules requests. */
 	set->flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	ret = blk_mq_alloc_tag_set(set);
 	if (ret) {
@@ -72,12 +74,13 @@ static int make_queues(struct pvblk_disk *disk)
 		disk->queues = NULL;
 		return ret;
 	}
-	disk->nr_queues = disk->nr_rings;
+	/* The queues before their number: the shrinker looks at both. */
+	smp_store_release(&disk->nr_queues, disk->nr_rings);
 	return 0;
 }
 
-/* Answers come in on a vCPU from which requests go out. */
-static void place_interrupt(struct pvblk_disk *disk, unsigned int index)
+/* Responses are handled on a vCPU that sends requests to the ring. */
+static void pvblk_set_affinity(struct pvblk_disk *disk, unsigned int index)
 {
 	const unsigned int *map = disk->set.map[HCTX_TYPE_DEFAULT].mq_map;
 	unsigned int cpu;
@@ -91,7 +94,13 @@ static void place_interrupt(struct pvblk_disk *disk, unsigned int index)
 	}
 }
 
-static int make_ring(struct pvblk_disk *disk, unsigned int index)
+/* Pages for the longest request and its segment list: one must always be possible. */
+static unsigned int pvblk_first_pages(const struct pvblk_disk *disk)
+{
+	return max(disk->segments + 1, PVBLK_FIRST_PAGES);
+}
+
+static int pvblk_make_ring(struct pvblk_disk *disk, unsigned int index)
 {
 	struct pvblk_queue *q = &disk->queues[index];
 	domid_t domain = disk->dev->backend_id;
@@ -105,10 +114,8 @@ static int make_ring(struct pvblk_disk *disk, unsigned int index)
 			      PAGE_SIZE << disk->ring_order, disk->dev->id);
 	if (ret)
 		return ret;
-	/* One for a segment list; a request must always be possible. */
 	q->cache.domain = domain;
-	ret = pvblk_pages_grow(&q->cache, max(disk->segments + 1, FIRST_PAGES),
-			       GFP_KERNEL);
+	ret = pvblk_pages_first(&q->cache, pvblk_first_pages(disk));
 	if (ret)
 		return ret;
 	ret = pvguest_alloc_port(domain, &port);
@@ -119,36 +126,76 @@ static int make_ring(struct pvblk_disk *disk, unsigned int index)
 	if (ret < 0)
 		return ret;
 	q->irq = ret;
-	place_interrupt(disk, index);
+	pvblk_set_affinity(disk, index);
 	return 0;
 }
 
-/** pvblk_setup() - the back end waits: see what it offers and make rings */
+/* Give back what a ring has, made half way or all the way. */
+static void pvblk_end_ring(struct pvblk_queue *q)
+{
+	if (q->irq)
+		pvguest_unbind(q->irq, q);
+	q->irq = 0;
+	pvblk_pages_destroy(&q->cache);
+	pvblk_wire_destroy(&q->wire);
+	if (q->area.va)
+		pvgrant_area_free(&q->area);
+	q->area.va = NULL;
+}
+
+/* A ring that the disk can do without: other devices may need what it takes. */
+static int pvblk_make_further_ring(struct pvblk_disk *disk, unsigned int index)
+{
+	int ret;
+
+	if (!pvgrant_can_spare(pvblk_first_pages(disk) + (1 << disk->ring_order)))
+		return -ENOSPC;
+	ret = pvblk_make_ring(disk, index);
+	if (ret)
+		pvblk_end_ring(&disk->queues[index]);
+	return ret;
+}
+
+/**
+ * pvblk_setup() - the back end is InitWait: read its features, make rings
+ * @dev: the device
+ *
+ * pvblk_disconnect() gives back the rings, also after a failure.
+ *
+ * Context: process.
+ * Return: 0 or a negative errno.
+ */
 int pvblk_setup(struct pvbus_device *dev)
 {
 	struct pvblk_disk *disk = pvbus_priv(dev);
 	unsigned int i;
 	int ret = 0;
 
-	read_transport(dev, disk);
+	pvblk_read_transport(dev, disk);
 	if (!disk->queues)
-		ret = make_queues(disk);
+		ret = pvblk_make_queues(disk);
 	if (ret)
 		return ret;
 	disk->nr_rings = min(disk->nr_rings, disk->nr_queues);
-	for (i = 0; i < disk->nr_rings; i++) {
-		ret = make_ring(disk, i);
-		if (ret) {
-			dev_err(&dev->dev, "no memory, grants or events for ring %u (%d)\n",
-				i, ret);
-			return ret;
-		}
+	ret = pvblk_make_ring(disk, 0);
+	if (ret) {
+		dev_err(&dev->dev, "ring 0: no memory, grant references or event channel (%d); setup fails\n",
+			ret);
+		return ret;
+	}
+	for (i = 1; i < disk->nr_rings; i++) {
+		ret = pvblk_make_further_ring(disk, i);
+		if (!ret)
+			continue;
+		dev_warn(&dev->dev, "rings: no memory, grant references or event channels for %u (%d); using %u\n",
+			 disk->nr_rings, ret, i);
+		disk->nr_rings = i;
 	}
 	return 0;
 }
 
-static int publish_ring(struct pvbus_device *dev, u32 txn, const char *dir,
-			const struct pvblk_queue *q)
+static int pvblk_publish_ring(struct pvbus_device *dev, u32 txn,
+			      const char *dir, const struct pvblk_queue *q)
 {
 	char node[16] = "ring-ref";
 	unsigned int i;
@@ -163,9 +210,9 @@ static int publish_ring(struct pvbus_device *dev, u32 txn, const char *dir,
 				     pvguest_irq_port(q->irq));
 }
 
-/* @node is @value; or, if that is 0, not there, whatever was before. */
-static int publish_or_remove(struct pvbus_device *dev, u32 txn,
-			     const char *node, unsigned int value)
+/* Write @value to @node, or remove @node if @value is 0. */
+static int pvblk_publish_node(struct pvbus_device *dev, u32 txn,
+			      const char *node, unsigned int value)
 {
 	int ret;
 
@@ -175,37 +222,44 @@ static int publish_or_remove(struct pvbus_device *dev, u32 txn,
 	return ret == -ENOENT ? 0 : ret;
 }
 
-static int publish_rings(struct pvbus_device *dev, u32 txn,
-			 struct pvblk_disk *disk)
+static int pvblk_publish_rings(struct pvbus_device *dev, u32 txn,
+			       struct pvblk_disk *disk)
 {
 	unsigned int i;
 	char dir[64];
 	int ret;
 
-	ret = publish_or_remove(dev, txn, "multi-queue-num-queues",
-				disk->nr_rings > 1 ? disk->nr_rings : 0);
+	ret = pvblk_publish_node(dev, txn, "multi-queue-num-queues",
+				 disk->nr_rings > 1 ? disk->nr_rings : 0);
 	if (ret)
 		return ret;
 	if (disk->nr_rings == 1)
-		return publish_ring(dev, txn, dev->node, disk->queues);
+		return pvblk_publish_ring(dev, txn, dev->node, disk->queues);
 
 	for (i = 0; i < disk->nr_rings && !ret; i++) {
 		snprintf(dir, sizeof(dir), "%s/queue-%u", dev->node, i);
-		ret = publish_ring(dev, txn, dir, &disk->queues[i]);
+		ret = pvblk_publish_ring(dev, txn, dir, &disk->queues[i]);
 	}
 	return ret;
 }
 
-/** pvblk_publish() - write our nodes into transaction @txn */
+/**
+ * pvblk_publish() - write our nodes
+ * @dev: the device
+ * @txn: transaction for that
+ *
+ * Context: process.
+ * Return: 0 or a negative errno.
+ */
 int pvblk_publish(struct pvbus_device *dev, u32 txn)
 {
 	struct pvblk_disk *disk = pvbus_priv(dev);
 	int ret;
 
-	ret = publish_rings(dev, txn, disk);
+	ret = pvblk_publish_rings(dev, txn, disk);
 	if (!ret)
-		ret = publish_or_remove(dev, txn, "ring-page-order",
-					disk->ring_order);
+		ret = pvblk_publish_node(dev, txn, "ring-page-order",
+					 disk->ring_order);
 	if (!ret)
 		ret = pvstore_printf(txn, dev->node, "feature-persistent", "%u",
 				     pvblk_params.persistent);
@@ -214,7 +268,7 @@ int pvblk_publish(struct pvbus_device *dev, u32 txn)
 }
 
 /**
- * pvblk_go_online() - let requests through, those of a former connection first
+ * pvblk_go_online() - start requests, those of a former connection first
  * @disk: connected
  */
 void pvblk_go_online(struct pvblk_disk *disk)
@@ -236,7 +290,7 @@ void pvblk_go_online(struct pvblk_disk *disk)
 }
 
 /**
- * pvblk_fail_all() - fail what waits for a back end, and all that comes
+ * pvblk_fail_all() - fail requests that wait for a back end, and later ones
  * @disk: disconnected
  */
 void pvblk_fail_all(struct pvblk_disk *disk)
@@ -249,10 +303,10 @@ void pvblk_fail_all(struct pvblk_disk *disk)
 }
 
 /**
- * pvblk_disconnect() - the back end has gone; give back what it could reach
+ * pvblk_disconnect() - the back end has gone: give back rings and pages
  * @dev: the device
  *
- * Requests without an answer are kept for the next back end, unless this one
+ * Requests without response are kept for the next back end, unless this one
  * broke the protocol.
  */
 void pvblk_disconnect(struct pvbus_device *dev)
@@ -260,12 +314,12 @@ void pvblk_disconnect(struct pvbus_device *dev)
 	struct pvblk_disk *disk = pvbus_priv(dev);
 	unsigned int i;
 
-	/* From here on nobody sends. */
+	/* No request is sent from here on. */
 	if (disk->gd && !disk->quiesced) {
 		blk_mq_quiesce_queue(disk->gd->queue);
 		disk->quiesced = true;
 	}
-	/* Nor receives. */
+	/* No response is taken from here on. */
 	for (i = 0; i < disk->nr_queues; i++) {
 		struct pvblk_queue *q = &disk->queues[i];
 
@@ -276,19 +330,19 @@ void pvblk_disconnect(struct pvbus_device *dev)
 			pvguest_unbind(q->irq, q);
 		q->irq = 0;
 		cancel_work_sync(&q->grow);
+		cancel_delayed_work_sync(&q->idle);
+		/* Requests that it has not ended are ended here. */
+		cancel_work_sync(&q->rest);
+		pvblk_finish_rest(&q->rest);
 	}
-	/* Answers on their way to another vCPU still use their pages. */
+	/* Requests being completed on another vCPU still use their pages. */
 	if (disk->gd)
 		blk_mq_tagset_wait_completed_request(&disk->set);
 	for (i = 0; i < disk->nr_queues; i++) {
 		struct pvblk_queue *q = &disk->queues[i];
 
-		pvblk_take_back(q, disk->broken);
-		pvblk_pages_destroy(&q->cache);
-		pvblk_wire_destroy(&q->wire);
-		if (q->area.va)
-			pvgrant_area_free(&q->area);
-		q->area.va = NULL;
+		pvblk_reclaim(q, disk->broken);
+		pvblk_end_ring(q);
 	}
 	if (disk->broken)
 		pvblk_fail_all(disk);

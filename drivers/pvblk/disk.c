@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The disk as Linux sees it: its size and nature, who has it open, how it
- * appears and how it goes.
+ * The gendisk: its size and limits, opening and closing, its appearance and its
+ * removal.
  */
 #include <linux/cdrom.h>
 #include <linux/slab.h>
@@ -9,16 +9,16 @@
 
 #include "pvblk.h"
 
-/* Reading the partition table takes that long at most before we go on. */
-#define ADD_PATIENCE	(10 * HZ)
+/* Time that the bus waits for the partition table to be read. */
+#define PVBLK_ADD_TIME	(10 * HZ)
 
-static bool is_cdrom(const struct pvblk_disk *disk)
+static bool pvblk_is_cdrom(const struct pvblk_disk *disk)
 {
 	return disk->feature.info & VDISK_CDROM;
 }
 
 /* The block layer holds the disk's open_mutex around open and release. */
-static int disk_open(struct gendisk *gd, blk_mode_t mode)
+static int pvblk_disk_open(struct gendisk *gd, blk_mode_t mode)
 {
 	struct pvblk_disk *disk = gd->private_data;
 
@@ -29,7 +29,7 @@ static int disk_open(struct gendisk *gd, blk_mode_t mode)
 	return 0;
 }
 
-static void disk_release(struct gendisk *gd)
+static void pvblk_disk_release(struct gendisk *gd)
 {
 	struct pvblk_disk *disk = gd->private_data;
 
@@ -40,14 +40,14 @@ static void disk_release(struct gendisk *gd)
 	}
 }
 
-/* What tells programs that this is a CD, and all that it can do. */
-static int disk_ioctl(struct block_device *bdev, blk_mode_t mode,
-		      unsigned int cmd, unsigned long arg)
+/* By these calls programs recognise a CD; others are not supported. */
+static int pvblk_disk_ioctl(struct block_device *bdev, blk_mode_t mode,
+			    unsigned int cmd, unsigned long arg)
 {
 	struct pvblk_disk *disk = bdev->bd_disk->private_data;
 	struct cdrom_multisession none = {};
 
-	if (!is_cdrom(disk))
+	if (!pvblk_is_cdrom(disk))
 		return -ENOTTY;
 	switch (cmd) {
 	case CDROM_GET_CAPABILITY:
@@ -60,40 +60,83 @@ static int disk_ioctl(struct block_device *bdev, blk_mode_t mode,
 	}
 }
 
-static void disk_free(struct gendisk *gd)
+static void pvblk_disk_free(struct gendisk *gd)
 {
 	struct pvblk_disk *disk = gd->private_data;
 
 	kfree(disk->queues);
+	kfree(disk->kernel);
 	kfree(disk);
 }
 
-static const struct block_device_operations disk_fops = {
+static const struct block_device_operations pvblk_disk_fops = {
 	.owner		= THIS_MODULE,
-	.open		= disk_open,
-	.release	= disk_release,
-	.ioctl		= disk_ioctl,
+	.open		= pvblk_disk_open,
+	.release	= pvblk_disk_release,
+	.ioctl		= pvblk_disk_ioctl,
 	.compat_ioctl	= blkdev_compat_ptr_ioctl,
-	.free_disk	= disk_free,
+	.free_disk	= pvblk_disk_free,
 };
 
 /*
- * Reads the partition table, that is, waits for the back end: not in a call
- * from the bus, which could then not tell us that the back end has gone.
+ * Reads the partition table, and so waits for the back end: not in a call from
+ * the bus, which could then not handle that the back end goes away.
  */
-static void add_disk_work(struct work_struct *work)
+static void pvblk_add_disk_worker(struct work_struct *work)
 {
 	struct pvblk_disk *disk = container_of(work, struct pvblk_disk, add);
 	int ret = device_add_disk(&disk->dev->dev, disk->gd, NULL);
 
 	disk->added = !ret;
 	if (ret)
-		dev_err(&disk->dev->dev, "Linux does not take the disk as %s (%d)\n",
+		dev_err(&disk->dev->dev, "%s: cannot be added (%d); there will be no disk\n",
 			disk->name.name, ret);
 	complete(&disk->add_done);
 }
 
-static int make_gendisk(struct pvblk_disk *disk)
+static int pvblk_commit_limits(struct pvblk_disk *disk)
+{
+	struct request_queue *q = disk->gd->queue;
+	struct queue_limits lim = q->limits;
+
+	lockdep_assert_held(&q->limits_lock);
+	pvblk_set_limits(disk, &lim);
+	/* Gives the lock back. */
+	return queue_limits_commit_update(q, &lim);
+}
+
+static void pvblk_limits_worker(struct work_struct *work)
+{
+	struct pvblk_disk *disk = container_of(work, struct pvblk_disk, limits);
+	int ret;
+
+	mutex_lock(&disk->gd->queue->limits_lock);
+	ret = pvblk_commit_limits(disk);
+	if (ret)
+		pr_err("pvblk: %s: limits: refused by the block layer (%d); left as they were\n",
+		       disk->name.name, ret);
+}
+
+/*
+ * The lock's holder, such as a program that writes to the queue's attributes,
+ * may be waiting for the requests that wait for us to be connected.  Then the
+ * limits are set later: a request within the former ones is sent in parts if it
+ * is too large, and a flush must not be left out meanwhile.
+ */
+static int pvblk_update_limits(struct pvblk_disk *disk)
+{
+	struct request_queue *q = disk->gd->queue;
+
+	if (mutex_trylock(&q->limits_lock))
+		return pvblk_commit_limits(disk);
+	if (disk->feature.flush)
+		WRITE_ONCE(q->limits.features,
+			   q->limits.features | BLK_FEAT_WRITE_CACHE);
+	queue_work(system_unbound_wq, &disk->limits);
+	return 0;
+}
+
+static int pvblk_make_gendisk(struct pvblk_disk *disk)
 {
 	struct queue_limits lim = {};
 	struct gendisk *gd;
@@ -106,30 +149,25 @@ static int make_gendisk(struct pvblk_disk *disk)
 	gd->major = PVBLK_MAJOR;
 	gd->first_minor = disk->name.minor;
 	gd->minors = disk->name.minors;
-	gd->fops = &disk_fops;
+	gd->fops = &pvblk_disk_fops;
 	gd->private_data = disk;
 	if (disk->feature.info & (VDISK_REMOVABLE | VDISK_CDROM))
 		gd->flags |= GENHD_FL_REMOVABLE;
-	if (is_cdrom(disk) || disk->name.minors == 1)
+	if (pvblk_is_cdrom(disk) || disk->name.minors == 1)
 		gd->flags |= GENHD_FL_NO_PART;
 	init_completion(&disk->add_done);
-	INIT_WORK(&disk->add, add_disk_work);
+	INIT_WORK(&disk->add, pvblk_add_disk_worker);
+	INIT_WORK(&disk->limits, pvblk_limits_worker);
 	disk->gd = gd;
 	return 0;
-}
-
-static int renew_limits(struct pvblk_disk *disk)
-{
-	struct request_queue *q = disk->gd->queue;
-	struct queue_limits lim = queue_limits_start_update(q);
-
-	pvblk_set_limits(disk, &lim);
-	return queue_limits_commit_update(q, &lim);
 }
 
 /**
  * pvblk_connected() - the back end is connected, for the first time or again
  * @dev: the device
+ *
+ * Context: process.
+ * Return: 0 or a negative errno, which has been logged.
  */
 int pvblk_connected(struct pvbus_device *dev)
 {
@@ -142,14 +180,16 @@ int pvblk_connected(struct pvbus_device *dev)
 	if (ret)
 		return ret;
 	if (!first && f.sector_size != disk->feature.sector_size) {
-		pvbus_fail(dev, "sector-size: %u is not %u any more",
-			   f.sector_size, disk->feature.sector_size);
+		pvbus_fail(dev, "sector-size: %u instead of %u (%d)",
+			   f.sector_size, disk->feature.sector_size, -EPROTO);
 		return -EPROTO;
 	}
+	pvblk_cache_connected(disk, !first && disk->feature.flush);
 	disk->feature = f;
-	ret = first ? make_gendisk(disk) : renew_limits(disk);
+	ret = first ? pvblk_make_gendisk(disk) : pvblk_update_limits(disk);
 	if (ret) {
-		dev_err(&dev->dev, "no memory for the disk (%d)\n", ret);
+		dev_err(&dev->dev, "%s: cannot be set up (%d); not connected\n",
+			disk->name.name, ret);
 		return ret;
 	}
 	set_disk_ro(disk->gd, f.info & (VDISK_READONLY | VDISK_CDROM));
@@ -167,13 +207,18 @@ int pvblk_connected(struct pvbus_device *dev)
 		return 0;
 
 	queue_work(system_unbound_wq, &disk->add);
-	if (!wait_for_completion_timeout(&disk->add_done, ADD_PATIENCE))
-		dev_warn(&dev->dev, "%s: the back end does not answer; waiting\n",
-			 disk->name.name);
+	if (!wait_for_completion_timeout(&disk->add_done, PVBLK_ADD_TIME))
+		dev_warn(&dev->dev, "%s: partition table not read after %u s (%d); going on without\n",
+			 disk->name.name, PVBLK_ADD_TIME / HZ, -ETIMEDOUT);
 	return 0;
 }
 
-/** pvblk_changed() - the back end's nodes have changed: perhaps a new size */
+/**
+ * pvblk_changed() - a node of the back end may have changed: read the size
+ * @dev: the device
+ *
+ * Context: process.
+ */
 void pvblk_changed(struct pvbus_device *dev)
 {
 	struct pvblk_disk *disk = pvbus_priv(dev);
@@ -185,16 +230,19 @@ void pvblk_changed(struct pvbus_device *dev)
 		return;
 	disk->feature.sectors = sectors;
 	set_capacity_and_notify(disk->gd, sectors);
-	dev_info(&dev->dev, "%s: %llu sectors now\n", disk->name.name, sectors);
+	dev_info(&dev->dev, "%s: now %llu sectors\n", disk->name.name, sectors);
 }
 
 /**
- * pvblk_closing() - the back end wants to go: -EBUSY if the disk is in use
+ * pvblk_closing() - the back end is Closing
  * @dev: the device
  *
- * Without open_mutex, whose holder may be reading a partition table from a back
- * end that never answers.  disk_release() runs after the count of openers has
- * been lowered, so one of us sees the other.
+ * Without open_mutex, whose holder may be reading a partition table from a
+ * silent back end.  pvblk_disk_release() runs after the count of openers has
+ * been lowered, so either function sees what the other has written.
+ *
+ * Context: process.
+ * Return: 0, or -EBUSY if the disk is in use; pvbus_may_close() follows.
  */
 int pvblk_closing(struct pvbus_device *dev)
 {
@@ -203,7 +251,7 @@ int pvblk_closing(struct pvbus_device *dev)
 	if (!disk->gd)
 		return 0;
 	WRITE_ONCE(disk->may_close, true);
-	/* The wish before the count; pairs with disk_release(). */
+	/* may_close before the count; pairs with pvblk_disk_release(). */
 	smp_mb();
 	if (disk_openers(disk->gd))
 		return -EBUSY;
@@ -225,6 +273,7 @@ void pvblk_delete(struct pvblk_disk *disk)
 	/* First, since all that follows may wait for requests. */
 	pvblk_fail_all(disk);
 	flush_work(&disk->add);
+	flush_work(&disk->limits);
 	mutex_lock(&gd->open_mutex);
 	disk->closed = true;
 	disk->dev = NULL;
@@ -236,13 +285,13 @@ void pvblk_delete(struct pvblk_disk *disk)
 }
 
 /**
- * pvblk_put() - free a disk, or have its last user do it
+ * pvblk_put() - free a disk, at once or when its last user closes it
  * @disk: deleted
  */
 void pvblk_put(struct pvblk_disk *disk)
 {
 	if (disk->added) {
-		/* disk_free() follows. */
+		/* pvblk_disk_free() follows. */
 		blk_mq_free_tag_set(&disk->set);
 		put_disk(disk->gd);
 		return;
@@ -252,5 +301,6 @@ void pvblk_put(struct pvblk_disk *disk)
 	if (disk->queues)
 		blk_mq_free_tag_set(&disk->set);
 	kfree(disk->queues);
+	kfree(disk->kernel);
 	kfree(disk);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a connected back end says of its disk: each node is read once, checked,
- * and turned into what Linux's block layer wants to know.
+ * A connected back end's nodes about its disk: each is read once, checked, and
+ * turned into limits of Linux's block layer.
  *
- * A value without which there is no disk ends the connection; one that only
- * helps is replaced by what the header (io/blkif.h) gives as its default.
+ * A bad value without which there is no disk ends the connection; any other is
+ * replaced by the default that the header (io/blkif.h) gives.
  */
 #include <linux/bits.h>
 #include <linux/log2.h>
@@ -13,16 +13,16 @@
 
 #include "pvblk.h"
 
-/* A physical block larger than this is no help to anybody. */
+/* Largest physical block that is passed to the block layer. */
 #define MAX_PHYSICAL	BIT(20)
 
-static int must_read(struct pvbus_device *dev, const char *node,
-		     unsigned long long *value)
+static int pvblk_read_required(struct pvbus_device *dev, const char *node,
+			       unsigned long long *value)
 {
 	int ret = pvstore_read_uint(PVSTORE_NO_TXN, dev->backend, node, value);
 
 	if (ret)
-		pvbus_fail(dev, "%s/%s cannot be read as a number (%d)",
+		pvbus_fail(dev, "%s/%s: cannot be read as a number (%d)",
 			   dev->backend, node, ret);
 	return ret;
 }
@@ -33,38 +33,40 @@ static int must_read(struct pvbus_device *dev, const char *node,
  * @sector_size: bytes of a logical block
  * @sectors: set to the size in sectors of 512 bytes
  *
- * The header once said that the node counts logical blocks; back ends have
- * always counted 512 bytes, and newer headers say so too.
+ * Older headers count logical blocks in this node; back ends have always
+ * counted 512 bytes, as newer headers do.
  *
  * Context: process.
- * Return: 0, or a negative error, which has been reported.
+ * Return: 0, or a negative errno, which has been logged.
  */
 int pvblk_read_sectors(struct pvbus_device *dev, unsigned int sector_size,
 		       u64 *sectors)
 {
 	unsigned long long value;
-	int ret = must_read(dev, "sectors", &value);
+	int ret = pvblk_read_required(dev, "sectors", &value);
 
 	if (ret)
 		return ret;
 	if (value > S64_MAX / PVBLK_SECTOR) {
-		pvbus_fail(dev, "sectors: %llu is no size of a disk", value);
+		pvbus_fail(dev, "sectors: %llu is out of range (%d)", value,
+			   -EPROTO);
 		return -EPROTO;
 	}
 	*sectors = round_down(value, sector_size / PVBLK_SECTOR);
 	return 0;
 }
 
-static int read_block_sizes(struct pvbus_device *dev, struct pvblk_features *f)
+static int pvblk_read_block_sizes(struct pvbus_device *dev,
+				  struct pvblk_features *f)
 {
 	unsigned long long value;
-	int ret = must_read(dev, "sector-size", &value);
+	int ret = pvblk_read_required(dev, "sector-size", &value);
 
 	if (ret)
 		return ret;
 	if (value < PVBLK_SECTOR || value > PAGE_SIZE || !is_power_of_2(value)) {
-		pvbus_fail(dev, "sector-size: %llu is none of 512 to 4096",
-			   value);
+		pvbus_fail(dev, "sector-size: %llu is not 512, 1024, 2048 or 4096 (%d)",
+			   value, -EPROTO);
 		return -EPROTO;
 	}
 	f->sector_size = value;
@@ -72,14 +74,14 @@ static int read_block_sizes(struct pvbus_device *dev, struct pvblk_features *f)
 					   f->sector_size, UINT_MAX);
 	if (!is_power_of_2(f->physical) || f->physical < f->sector_size ||
 	    f->physical > MAX_PHYSICAL) {
-		dev_warn(&dev->dev, "physical-sector-size: %u ignored\n",
-			 f->physical);
+		dev_warn(&dev->dev, "physical-sector-size: %u is invalid (%d); using %u\n",
+			 f->physical, -EINVAL, f->sector_size);
 		f->physical = f->sector_size;
 	}
 	return 0;
 }
 
-static void read_flush(struct pvbus_device *dev, struct pvblk_features *f)
+static void pvblk_read_flush(struct pvbus_device *dev, struct pvblk_features *f)
 {
 	f->barrier = pvblk_params.flush &&
 		     pvstore_read_feature(dev->backend, "feature-barrier", 0, 1);
@@ -87,11 +89,12 @@ static void read_flush(struct pvbus_device *dev, struct pvblk_features *f)
 	    pvstore_read_feature(dev->backend, "feature-flush-cache", 0, 1))
 		f->flush = BLKIF_OP_FLUSH_DISKCACHE;
 	else if (f->barrier)
-		/* One without data is a flush that also waits for writes. */
+		/* A barrier without data flushes, and waits for writes. */
 		f->flush = BLKIF_OP_WRITE_BARRIER;
 }
 
-static void read_discard(struct pvbus_device *dev, struct pvblk_features *f)
+static void pvblk_read_discard(struct pvbus_device *dev,
+			       struct pvblk_features *f)
 {
 	f->discard = pvblk_params.discard &&
 		     pvstore_read_feature(dev->backend, "feature-discard", 0, 1);
@@ -103,37 +106,37 @@ static void read_discard(struct pvbus_device *dev, struct pvblk_features *f)
 					      f->sector_size, UINT_MAX);
 	f->alignment = pvstore_read_feature(dev->backend, "discard-alignment",
 					    0, UINT_MAX);
-	/* Zero is a back end's way to say that it does not know. */
+	/* Zero stands for unknown. */
 	if (!f->granularity)
 		f->granularity = f->sector_size;
 	if (f->granularity % f->sector_size || f->granularity > S32_MAX) {
-		dev_warn(&dev->dev, "discard-granularity: %u ignored\n",
-			 f->granularity);
+		dev_warn(&dev->dev, "discard-granularity: %u is invalid (%d); using %u\n",
+			 f->granularity, -EINVAL, f->sector_size);
 		f->granularity = f->sector_size;
 		f->alignment = 0;
 	}
 	if (f->alignment % f->sector_size || f->alignment >= f->granularity) {
 		if (f->alignment)
-			dev_warn(&dev->dev, "discard-alignment: %u ignored\n",
-				 f->alignment);
+			dev_warn(&dev->dev, "discard-alignment: %u is invalid (%d); using 0\n",
+				 f->alignment, -EINVAL);
 		f->alignment = 0;
 	}
 }
 
 /**
- * pvblk_read_features() - read all that is said of the disk
+ * pvblk_read_features() - read all nodes about the disk
  * @dev: the device, whose back end is connected
  * @f: filled in
  *
  * Context: process.
- * Return: 0, or a negative error, which has been reported.
+ * Return: 0, or a negative errno, which has been logged.
  */
 int pvblk_read_features(struct pvbus_device *dev, struct pvblk_features *f)
 {
 	int ret;
 
 	*f = (struct pvblk_features) {};
-	ret = read_block_sizes(dev, f);
+	ret = pvblk_read_block_sizes(dev, f);
 	if (!ret)
 		ret = pvblk_read_sectors(dev, f->sector_size, &f->sectors);
 	if (ret)
@@ -141,17 +144,17 @@ int pvblk_read_features(struct pvbus_device *dev, struct pvblk_features *f)
 	f->info = pvstore_read_feature(dev->backend, "info", 0, UINT_MAX);
 	f->persistent = pvstore_read_feature(dev->backend, "feature-persistent",
 					     0, 1);
-	read_flush(dev, f);
-	read_discard(dev, f);
+	pvblk_read_flush(dev, f);
+	pvblk_read_discard(dev, f);
 	return 0;
 }
 
 /**
- * pvblk_set_limits() - tell the block layer what the disk can do
+ * pvblk_set_limits() - derive the block layer's limits from the features
  * @disk: the disk, its features read
  * @lim: changed accordingly
  *
- * All segments of a request are copied into pages of ours, so that only its
+ * All segments of a request are copied into the driver's pages, so that only its
  * size is limited.  Write-zeroes is left to the block layer, which writes
  * zeroes: discarding does not promise them (io/blkif.h, BLKIF_OP_DISCARD).
  * So is FUA, which becomes a write and a flush.
@@ -171,6 +174,7 @@ void pvblk_set_limits(struct pvblk_disk *disk, struct queue_limits *lim)
 	lim->discard_granularity = f->granularity;
 	lim->discard_alignment = f->alignment;
 	lim->features &= ~BLK_FEAT_WRITE_CACHE;
-	if (f->flush)
+	/* The flush that is to fail must come, also to a disk without a cache. */
+	if (f->flush || disk->lost)
 		lim->features |= BLK_FEAT_WRITE_CACHE;
 }

@@ -1,90 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The block front end: what the command line may say, and what the bus calls.
+ * The block front end: its parameters, and registration with the bus.
  */
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <pvbus/store.h>
+#include <pvguest/parameter.h>
 
 #include "pvblk.h"
 
 struct pvblk_params pvblk_params = {
-	.ring_order	= 1,
-	.indirect	= 64,
-	.persistent	= 1,
+	.ring_order	= PVBLK_ORDER,
+	.indirect	= PVBLK_INDIRECT,
+	.persistent	= true,
 	.flush		= 2,
-	.discard	= 1,
+	.discard	= true,
 	.timeout	= 30,
 };
 
-/* A parameter and what it may be. */
-struct param_range {
-	unsigned int *value;
-	unsigned int min, max;
-};
+/* In force for later connections. */
+pvguest_number(max_queues, pvblk_params.max_queues, 0, PVBLK_MAX_QUEUES, 0644);
+MODULE_PARM_DESC(max_queues, "rings of a disk; 0: one per vCPU, up to 8");
 
-static int range_set(const char *text, const struct kernel_param *kp)
-{
-	const struct param_range *r = kp->arg;
-	unsigned int value;
+pvguest_number(ring_order, pvblk_params.ring_order, 0, PVBLK_MAX_ORDER, 0644);
+MODULE_PARM_DESC(ring_order, "log2 of a ring's pages at most");
 
-	if (kstrtouint(text, 0, &value) || value < r->min || value > r->max) {
-		pr_err("%s=%s ignored: it takes %u to %u\n", kp->name, text,
-		       r->min, r->max);
-		return -EINVAL;
-	}
-	*r->value = value;
-	return 0;
-}
+pvguest_number(indirect, pvblk_params.indirect, 0, PVBLK_MAX_SEGMENTS, 0644);
+MODULE_PARM_DESC(indirect, "pages of a request at most; up to 11: not indirect");
 
-static int range_get(char *buf, const struct kernel_param *kp)
-{
-	const struct param_range *r = kp->arg;
+pvguest_switch(persistent, pvblk_params.persistent, 0644);
+MODULE_PARM_DESC(persistent, "let back ends keep our grants mapped");
 
-	return sysfs_emit(buf, "%u\n", *r->value);
-}
+pvguest_number(flush, pvblk_params.flush, 0, 2, 0644);
+MODULE_PARM_DESC(flush, "0: no flushes, 1: by barriers only, 2: by the best that is offered");
 
-static const struct kernel_param_ops range_ops = {
-	.set = range_set,
-	.get = range_get,
-};
+pvguest_switch(discard, pvblk_params.discard, 0644);
+MODULE_PARM_DESC(discard, "pass discards on");
 
-/* In force for connections made from now on. */
-#define RANGE_PARAM(name, low, high, text)				\
-	static struct param_range name##_range = {				\
-		.value = &pvblk_params.name, .min = low, .max = high };	\
-	module_param_cb(name, &range_ops, &name##_range, 0644);		\
-	MODULE_PARM_DESC(name, text)
+pvguest_number(timeout, pvblk_params.timeout, 1, 3600, 0644);
+MODULE_PARM_DESC(timeout, "seconds until a missing response is logged");
 
-RANGE_PARAM(max_queues, 0, PVBLK_MAX_QUEUES, "rings of a disk; 0: one per vCPU");
-RANGE_PARAM(ring_order, 0, PVBLK_MAX_ORDER, "log2 of a ring's pages at most");
-RANGE_PARAM(indirect, 0, PVBLK_MAX_SEGMENTS, "pages of a request at most; up to 11: not indirect");
-RANGE_PARAM(persistent, 0, 1, "let back ends keep our grants mapped");
-RANGE_PARAM(flush, 0, 2, "0: no flushes, 1: by barriers only, 2: the best that is offered");
-RANGE_PARAM(discard, 0, 1, "pass discards on");
-RANGE_PARAM(timeout, 1, 3600, "seconds until a missing answer is reported");
-
-/* Disks that have a name; a second one of the same name is refused. */
-static LIST_HEAD(disks);
-static DEFINE_MUTEX(disks_lock);
-
-static bool claim_name(struct pvblk_disk *disk)
+/* Another disk with the same minors as one that has a name is refused. */
+static bool pvblk_claim_name(struct pvblk_disk *disk)
 {
 	const struct pvblk_name *a = &disk->name;
 	struct pvblk_disk *other;
 	bool clash = false;
 
-	mutex_lock(&disks_lock);
-	list_for_each_entry(other, &disks, list) {
+	mutex_lock(&pvblk_disks_lock);
+	list_for_each_entry(other, &pvblk_disks, list) {
 		const struct pvblk_name *b = &other->name;
 
 		clash |= a->minor < b->minor + b->minors &&
 			 b->minor < a->minor + a->minors;
 	}
 	if (!clash)
-		list_add(&disk->list, &disks);
-	mutex_unlock(&disks_lock);
+		list_add(&disk->list, &pvblk_disks);
+	mutex_unlock(&pvblk_disks_lock);
 	return !clash;
 }
 
@@ -99,19 +72,26 @@ static int pvblk_probe(struct pvbus_device *dev)
 		return -ENOMEM;
 	disk->dev = dev;
 	if (pvblk_name(&disk->name, vdev)) {
-		dev_err(&dev->dev, "virtual-device: %u is no disk\n", vdev);
+		dev_err(&dev->dev, "virtual-device: %u is not a disk's number (%d); waiting for its nodes to change\n",
+			vdev, -EINVAL);
 		kfree(disk);
 		return -EINVAL;
 	}
-	if (!claim_name(disk)) {
-		dev_err(&dev->dev, "virtual-device: %u would be %s, which there is already\n",
-			vdev, disk->name.name);
+	if (!pvblk_claim_name(disk)) {
+		dev_err(&dev->dev, "virtual-device: %u means %s, whose minors are in use (%d); waiting for its nodes to change\n",
+			vdev, disk->name.name, -EEXIST);
 		kfree(disk);
 		return -EEXIST;
 	}
 	dev_set_drvdata(&dev->dev, disk);
 	pvblk_stats_add(disk);
 	return 0;
+}
+
+/* Requests have waited for a back end that does not come. */
+static void pvblk_given_up(struct pvbus_device *dev)
+{
+	pvblk_fail_all(pvbus_priv(dev));
 }
 
 static void pvblk_remove(struct pvbus_device *dev)
@@ -121,16 +101,19 @@ static void pvblk_remove(struct pvbus_device *dev)
 	pvblk_stats_remove(disk);
 	pvblk_delete(disk);
 	dev_set_drvdata(&dev->dev, NULL);
-	/* Only now is the name free. */
-	mutex_lock(&disks_lock);
+	/* The name is free only now. */
+	mutex_lock(&pvblk_disks_lock);
 	list_del(&disk->list);
-	mutex_unlock(&disks_lock);
+	mutex_unlock(&pvblk_disks_lock);
 	pvblk_put(disk);
 }
+
+static const char *const pvblk_identity[] = { "virtual-device", NULL };
 
 static struct pvbus_driver pvblk_driver = {
 	.driver.name	= "pvblk",
 	.type		= "vbd",
+	.identity	= pvblk_identity,
 	.announce	= XenbusStateInitialised,
 	.probe		= pvblk_probe,
 	.setup		= pvblk_setup,
@@ -139,6 +122,7 @@ static struct pvbus_driver pvblk_driver = {
 	.changed	= pvblk_changed,
 	.closing	= pvblk_closing,
 	.disconnect	= pvblk_disconnect,
+	.given_up	= pvblk_given_up,
 	.remove		= pvblk_remove,
 };
 
@@ -150,11 +134,16 @@ static int __init pvblk_init(void)
 		return 0;
 	ret = register_blkdev(PVBLK_MAJOR, "xvd");
 	if (ret) {
-		pr_err("pvblk: major number %u is taken (%d)\n", PVBLK_MAJOR,
-		       ret);
+		pr_err("pvblk: major number %u: cannot be registered (%d); there will be no disks\n",
+		       PVBLK_MAJOR, ret);
 		return ret;
 	}
 	pvblk_stats_init();
+	ret = pvblk_shrinker_init();
+	if (ret)
+		pr_warn("pvblk: shrinker: no memory (%d); pages are given back with time only\n",
+			ret);
 	return pvbus_register(&pvblk_driver);
 }
 device_initcall(pvblk_init);
+MODULE_ALIAS("xen:vbd");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages that stay granted to the back end: all that it sees of our memory. */
+/* Pages that stay granted to the back end: all that it can reach of memory. */
 #ifndef PVBLK_PAGES_H
 #define PVBLK_PAGES_H
 
@@ -10,34 +10,40 @@
 #include <pvbus/grant.h>
 
 /*
- * Of one ring at most.  Linux's back end keeps 1056 grants of a ring mapped
- * and begins to search for victims beyond that.
+ * Pages of one ring at most.  Linux's back end keeps 1056 grants of a ring
+ * mapped and evicts some beyond that.
  */
 #define PVBLK_MAX_PAGES		1024
+
+struct pvblk_chunk;
 
 /**
  * struct pvblk_page - a page that only ever holds this disk's data, granted to
  *	the back end for as long as the connection lasts
  * @next: in the cache, or in the request that has it
- * @va: its address
+ * @va: its address; NULL once it has been given back
+ * @chunk: the pages that it was made with
  * @ref: its grant
  */
 struct pvblk_page {
 	struct pvblk_page *next;
 	void *va;
+	struct pvblk_chunk *chunk;
 	grant_ref_t ref;
 };
 
 /**
  * struct pvblk_cache - the granted pages of one ring
- * @lock: the ring's, held by who calls take and give
+ * @lock: the ring's, held by callers of take and give; protects all of it
  * @domain: the back end's
- * @free: those that no request has, last used first
- * @nfree: how many those are
- * @count: all pages
+ * @free: pages that no request has, last used first
+ * @nfree: number of free pages
+ * @count: number of all pages
+ * @base: pages that stay while the connection lasts
+ * @low: fewest free pages since pvblk_pages_idle() looked
  * @full: there will be no more: the limit is reached, or grants are used up
  * @chunks: the pages, as they were allocated
- * @granted: grants made, since the disk exists
+ * @granted: grants made since the disk was probed
  * @revoked: grants ended
  */
 struct pvblk_cache {
@@ -46,6 +52,8 @@ struct pvblk_cache {
 	struct pvblk_page *free;
 	unsigned int nfree;
 	unsigned int count;
+	unsigned int base;
+	unsigned int low;
 	bool full;
 	struct list_head chunks;
 	u64 granted, revoked;
@@ -53,12 +61,16 @@ struct pvblk_cache {
 
 void pvblk_pages_init(struct pvblk_cache *cache, spinlock_t *lock);
 int pvblk_pages_grow(struct pvblk_cache *cache, unsigned int count, gfp_t gfp);
+int pvblk_pages_first(struct pvblk_cache *cache, unsigned int count);
+unsigned int pvblk_pages_spare(const struct pvblk_cache *cache);
+unsigned int pvblk_pages_idle(struct pvblk_cache *cache);
+unsigned int pvblk_pages_shrink(struct pvblk_cache *cache, unsigned int count);
 void pvblk_pages_destroy(struct pvblk_cache *cache);
 
 /**
  * pvblk_pages_take() - pages for one request
- * @cache: where from
- * @count: how many, at least one
+ * @cache: the ring's pages
+ * @count: number of pages, at least one
  * @last: set to the end of their chain
  *
  * Return: the first of a chain of @count, or NULL if there are too few.
@@ -72,6 +84,8 @@ static inline struct pvblk_page *pvblk_pages_take(struct pvblk_cache *cache,
 	if (unlikely(cache->nfree < count))
 		return NULL;
 	cache->nfree -= count;
+	if (cache->nfree < cache->low)
+		cache->low = cache->nfree;
 	while (--count)
 		p = p->next;
 	cache->free = p->next;
@@ -80,8 +94,8 @@ static inline struct pvblk_page *pvblk_pages_take(struct pvblk_cache *cache,
 }
 
 /**
- * pvblk_pages_give() - a request's pages are free again
- * @cache: where to
+ * pvblk_pages_give() - return a request's pages
+ * @cache: the ring's pages
  * @first: first of the chain
  * @last: last of the chain
  * @count: its length

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of the block front end share. */
+/* Shared by the files of the block front end. */
 #ifndef PVBLK_H
 #define PVBLK_H
 
@@ -7,39 +7,40 @@
 #include <linux/completion.h>
 #include <linux/interrupt.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <pvbus/device.h>
 #include <pvbus/grant.h>
 
+#include "limits.h"
 #include "pages.h"
 #include "vdev.h"
 #include "wire.h"
 
-/* Blocks of a disk's size in the store, of requests and of segments. */
+/* Unit of a disk's size in XenStore, of requests and of segments. */
 #define PVBLK_SECTOR	512
 
-/* What we take part in at most, whatever a back end offers. */
-#define PVBLK_MAX_QUEUES	64
-#define PVBLK_MAX_ORDER		4
+/* Time after which pages that nothing has used are given back. */
+#define PVBLK_IDLE_TIME		(10 * HZ)
 
 /**
- * struct pvblk_params - what the command line permits (main.c)
- * @max_queues: rings of a disk; 0: as many as there are vCPUs
+ * struct pvblk_params - parameters (main.c)
+ * @max_queues: rings of a disk; 0: one for each vCPU, up to PVBLK_QUEUES
  * @ring_order: log2 of a ring's pages
  * @indirect: segments of a request; up to 11 make no indirect ones
- * @persistent: tell back ends that they may keep our grants mapped
+ * @persistent: announce that back ends may keep our grants mapped
  * @flush: 0: never, 1: with barriers, 2: with the best that is offered
- * @discard: 0: never
- * @timeout: seconds without an answer until that is reported
+ * @discard: pass discards on
+ * @timeout: seconds until a missing response is logged
  */
 struct pvblk_params {
 	unsigned int max_queues;
 	unsigned int ring_order;
 	unsigned int indirect;
-	unsigned int persistent;
+	bool persistent;
 	unsigned int flush;
-	unsigned int discard;
+	bool discard;
 	unsigned int timeout;
 };
 
@@ -51,6 +52,7 @@ struct pvblk_stats {
 	u64 notified;		/* events sent */
 	u64 events, idle_events;	/* events received; those without work */
 	u64 copied;		/* pages and parts of pages */
+	u64 put_off;		/* requests ended after the interrupt */
 	u64 short_of_pages, full;	/* requests put off */
 	u64 reissued, timeouts;
 };
@@ -59,7 +61,7 @@ struct pvblk_stats {
  * struct pvblk_queue - a ring, its event channel and its pages
  * @lock: all below but @irq, interrupts off
  * @online: requests may be sent; changes only while blk-mq is quiesced
- * @stalled: a missing answer has been reported
+ * @stalled: a missing response has been logged
  * @wire: the ring
  * @cache: pages for data
  * @irq: event channel; 0: none
@@ -67,6 +69,9 @@ struct pvblk_stats {
  * @disk: whose
  * @area: the ring's memory
  * @grow: makes more pages
+ * @idle: gives back pages that are not used
+ * @rest: ends the requests of @answered
+ * @answered: chain of requests whose responses were taken; NULL for none
  */
 struct pvblk_queue {
 	spinlock_t lock;	/* ring, cache and counters */
@@ -79,22 +84,25 @@ struct pvblk_queue {
 	struct pvblk_disk *disk;
 	struct pvgrant_area area;
 	struct work_struct grow;
+	struct delayed_work idle;
+	struct work_struct rest;
+	struct request *answered;
 } ____cacheline_aligned_in_smp;
 
 /**
- * struct pvblk_features - what the connected back end says of the disk
+ * struct pvblk_features - the disk according to the connected back end
  * @sectors: size in sectors of 512 bytes
  * @sector_size: bytes of a logical block
  * @physical: bytes of a physical block
  * @info: VDISK_*
  * @flush: operation that flushes its cache: BLKIF_OP_FLUSH_DISKCACHE,
  *	_WRITE_BARRIER, or 0: there is no cache
- * @barrier: _WRITE_BARRIER would do, should @flush turn out not to
+ * @barrier: _WRITE_BARRIER is offered, for when @flush is not supported
  * @discard: sectors may be discarded
  * @secure: also with all copies erased
  * @granularity: bytes that are discarded together
  * @alignment: bytes to the first such unit
- * @persistent: it keeps our grants mapped
+ * @persistent: the back end keeps our grants mapped
  */
 struct pvblk_features {
 	u64 sectors;
@@ -116,19 +124,25 @@ struct pvblk_features {
  * @name: of the gendisk
  * @gd: the gendisk; NULL before the first connection
  * @set: blk-mq's requests
- * @queues: of blk-mq, made when a back end is first met
- * @nr_queues: how many
- * @nr_rings: how many of them have a ring in this connection
+ * @queues: of blk-mq, made at the first connection
+ * @nr_queues: number of @queues
+ * @nr_rings: queues that have a ring in this connection
  * @ring_order: log2 of a ring's pages
  * @segments: pages of a request's data at most
  * @feature: the back end's
- * @broken: it broke the protocol: fail requests rather than keep them
- * @quiesced: we have stopped blk-mq
- * @may_close: the bus waits for the last user to leave
- * @closed: nobody may open the disk
- * @added: Linux knows of the disk
- * @add: makes Linux know it
- * @add_done: that has been tried
+ * @unflushed: writes have been acknowledged since the last successful flush
+ * @lost: such writes were lost with a back end's cache: the next flush fails
+ * @losses: how often that was so
+ * @kernel: directory of a back end that is part of its domain's kernel, and so
+ *	lives as long as that; NULL for any other, or before the first
+ * @broken: the back end broke the protocol: fail requests, do not keep them
+ * @quiesced: blk-mq is quiesced
+ * @may_close: the bus waits for the last user to close the disk
+ * @closed: the disk cannot be opened
+ * @added: device_add_disk() has succeeded
+ * @add: work that calls it
+ * @add_done: the work is done
+ * @limits: work that sets the block layer's limits
  * @list: of all disks
  */
 struct pvblk_disk {
@@ -142,6 +156,10 @@ struct pvblk_disk {
 	unsigned int ring_order;
 	unsigned int segments;
 	struct pvblk_features feature;
+	bool unflushed;
+	bool lost;
+	unsigned int losses;
+	const char *kernel;
 	bool broken;
 	bool quiesced;
 	bool may_close;
@@ -149,6 +167,7 @@ struct pvblk_disk {
 	bool added;
 	struct work_struct add;
 	struct completion add_done;
+	struct work_struct limits;
 	struct list_head list;
 };
 
@@ -157,7 +176,8 @@ extern const struct blk_mq_ops pvblk_mq_ops;
 unsigned int pvblk_cmd_size(void);
 irqreturn_t pvblk_event(int irq, void *arg);
 void pvblk_grow(struct work_struct *work);
-void pvblk_take_back(struct pvblk_queue *q, bool fail);
+void pvblk_finish_rest(struct work_struct *work);
+void pvblk_reclaim(struct pvblk_queue *q, bool fail);
 
 /* connect.c: rings come and go. */
 int pvblk_setup(struct pvbus_device *dev);
@@ -166,14 +186,23 @@ void pvblk_disconnect(struct pvbus_device *dev);
 void pvblk_go_online(struct pvblk_disk *disk);
 void pvblk_fail_all(struct pvblk_disk *disk);
 
-/* disk.c: what Linux sees. */
+/* idle.c: pages that are not used. */
+extern struct list_head pvblk_disks;
+extern struct mutex pvblk_disks_lock;
+void pvblk_idle(struct work_struct *work);
+int pvblk_shrinker_init(void);
+
+/* cache.c: writes lost with a back end's cache. */
+void pvblk_cache_connected(struct pvblk_disk *disk, bool had_cache);
+
+/* disk.c: the gendisk. */
 int pvblk_connected(struct pvbus_device *dev);
 void pvblk_changed(struct pvbus_device *dev);
 int pvblk_closing(struct pvbus_device *dev);
 void pvblk_delete(struct pvblk_disk *disk);
 void pvblk_put(struct pvblk_disk *disk);
 
-/* features.c: what the back end's nodes say, range-checked. */
+/* features.c: the back end's nodes, range-checked. */
 int pvblk_read_features(struct pvbus_device *dev, struct pvblk_features *f);
 int pvblk_read_sectors(struct pvbus_device *dev, unsigned int sector_size,
 		       u64 *sectors);

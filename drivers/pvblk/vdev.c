@@ -5,8 +5,8 @@
  *
  * The number is a major and minor of Linux's old IDE, SCSI or xvd disks, or
  * 1 << 28 | disk << 8 | partition.  Whatever the scheme, disk n is the nth xvd
- * here.  The first 16 disks have 16 minors each, as they always had; later
- * ones 256, which is where their numbers put them.
+ * here.  The first 16 disks have 16 minors each, as in Linux's list of devices;
+ * later ones 256, as their numbers have 8 bits for the partition.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -20,12 +20,12 @@
 #define EXTENDED	28
 #define MAX_DISKS	(0x100000 / EXTENDED_MINORS)
 
-/* Old majors: the first disk behind each, disks, and bits of a partition. */
-static const struct old_major {
+/* Old majors: first disk of each, number of disks, bits of a partition. */
+static const struct pvblk_old_major {
 	unsigned char first, last;
 	unsigned char disk, disks;
 	unsigned char part_bits;
-} old_majors[] = {
+} pvblk_old_majors[] = {
 	{ PVBLK_MAJOR, PVBLK_MAJOR,	0, 16, 4 },	/* xvda..xvdp */
 	{ 8, 8,				0, 16, 4 },	/* sda..sdp */
 	{ 65, 71,			16, 16, 4 },	/* sdq..sddx */
@@ -34,12 +34,13 @@ static const struct old_major {
 	{ 22, 22,			2, 2, 6 },	/* hdc, hdd */
 };
 
-static bool split_old(unsigned int vdev, unsigned int *disk, unsigned int *part)
+static bool pvblk_split_old(unsigned int vdev, unsigned int *disk,
+			    unsigned int *part)
 {
 	unsigned int major = vdev >> 8, minor = vdev & 0xff, i, nth;
 
-	for (i = 0; i < ARRAY_SIZE(old_majors); i++) {
-		const struct old_major *m = &old_majors[i];
+	for (i = 0; i < ARRAY_SIZE(pvblk_old_majors); i++) {
+		const struct pvblk_old_major *m = &pvblk_old_majors[i];
 
 		if (major < m->first || major > m->last)
 			continue;
@@ -54,20 +55,20 @@ static bool split_old(unsigned int vdev, unsigned int *disk, unsigned int *part)
 }
 
 /* a, b, ... z, aa, ab...; returns the end. */
-static char *put_letters(char *to, unsigned int n)
+static char *pvblk_put_letters(char *to, unsigned int n)
 {
 	if (n >= 26)
-		to = put_letters(to, n / 26 - 1);
+		to = pvblk_put_letters(to, n / 26 - 1);
 	*to++ = 'a' + n % 26;
 	return to;
 }
 
 /**
- * pvblk_name() - what the disk with a given number is called
+ * pvblk_name() - find the name of the disk with a given number
  * @name: filled in
- * @vdev: the number, from the store
+ * @vdev: the number, from XenStore
  *
- * Return: 0, or -EINVAL if there can be no such disk.
+ * Return: 0, or -EINVAL if no disk has such a number.
  */
 int pvblk_name(struct pvblk_name *name, unsigned int vdev)
 {
@@ -77,7 +78,7 @@ int pvblk_name(struct pvblk_name *name, unsigned int vdev)
 	if (vdev >> EXTENDED == 1) {
 		disk = vdev >> 8 & 0xfffff;
 		part = vdev & 0xff;
-	} else if (!split_old(vdev, &disk, &part)) {
+	} else if (!pvblk_split_old(vdev, &disk, &part)) {
 		return -EINVAL;
 	}
 	minors = disk < CLASSIC_DISKS ? CLASSIC_MINORS : EXTENDED_MINORS;
@@ -87,7 +88,7 @@ int pvblk_name(struct pvblk_name *name, unsigned int vdev)
 	name->minor = disk * minors + part;
 	name->minors = part ? 1 : minors;
 	memcpy(name->name, "xvd", 3);
-	end = put_letters(name->name + 3, disk);
+	end = pvblk_put_letters(name->name + 3, disk);
 	if (part)
 		end += sprintf(end, "%u", part);
 	*end = 0;

@@ -9,10 +9,10 @@
 #define PVBLK_MAJOR	202
 
 /**
- * struct pvblk_name - what a disk is called
+ * struct pvblk_name - a disk's name and minors
  * @name: such as "xvda", or "xvda1" for a disk that is offered as a partition
  * @minor: first minor number
- * @minors: how many; 1 for a disk that is itself a partition
+ * @minors: number of minors; 1 for a disk that is itself a partition
  */
 struct pvblk_name {
 	char name[16];

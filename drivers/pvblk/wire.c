@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The block protocol on one ring: builds requests in the shared slots, checks
- * each response before anybody acts on it.
+ * each response before it is used.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -45,7 +45,13 @@ int pvblk_wire_init(struct pvblk_wire *wire, void *shared, size_t bytes,
 	return -ENOMEM;
 }
 
-/** pvblk_wire_destroy() - undo pvblk_wire_init(); also twice, or without it */
+/**
+ * pvblk_wire_destroy() - undo pvblk_wire_init()
+ * @wire: the wire; nothing happens if that has failed, was not called, or is
+ *	undone
+ *
+ * Context: any.
+ */
 void pvblk_wire_destroy(struct pvblk_wire *wire)
 {
 	if (!wire->sent)
@@ -56,11 +62,12 @@ void pvblk_wire_destroy(struct pvblk_wire *wire)
 }
 
 /*
- * A slot and an id.  Ids never run out before slots do: there are as many, and
- * an answer frees one of each.  @answered is what the response will name.
+ * Take a slot and an id.  Ids never run out before slots do: there are as many,
+ * and a response frees one of each.  @expected is the response's operation.
  */
-static union pvblk_slot *next_slot(struct pvblk_wire *wire, void *cookie,
-				   u8 answered, u64 *id)
+static union pvblk_slot *pvblk_wire_next_slot(struct pvblk_wire *wire,
+					      void *cookie, u8 expected,
+					      u64 *id)
 {
 	union pvblk_slot *slot = pvring_next_request(&wire->ring);
 	struct pvblk_sent *sent;
@@ -71,7 +78,7 @@ static union pvblk_slot *next_slot(struct pvblk_wire *wire, void *cookie,
 	index = pvring_id_get(&wire->ids);
 	sent = &wire->sent[index];
 	sent->cookie = cookie;
-	sent->operation = answered;
+	sent->operation = expected;
 	sent->seq++;
 	*id = (u64)sent->seq << 32 | index;
 	return slot;
@@ -80,7 +87,7 @@ static union pvblk_slot *next_slot(struct pvblk_wire *wire, void *cookie,
 /**
  * pvblk_wire_rw() - a request whose segments, if any, fit into its slot
  * @wire: the ring
- * @cookie: comes back with the answer
+ * @cookie: comes back with the response
  * @operation: BLKIF_OP_READ, _WRITE, _FLUSH_DISKCACHE or _WRITE_BARRIER
  * @sector: first one, of 512 bytes
  * @count: segments, at most BLKIF_MAX_SEGMENTS_PER_REQUEST
@@ -95,7 +102,7 @@ pvblk_wire_rw(struct pvblk_wire *wire, void *cookie, u8 operation, u64 sector,
 	union pvblk_slot *slot;
 	u64 id;
 
-	slot = next_slot(wire, cookie, operation, &id);
+	slot = pvblk_wire_next_slot(wire, cookie, operation, &id);
 	if (!slot)
 		return NULL;
 	slot->rw.operation = operation;
@@ -109,7 +116,7 @@ pvblk_wire_rw(struct pvblk_wire *wire, void *cookie, u8 operation, u64 sector,
 /**
  * pvblk_wire_indirect() - a request whose segments are listed in a page
  * @wire: the ring
- * @cookie: comes back with the answer
+ * @cookie: comes back with the response
  * @operation: BLKIF_OP_READ or _WRITE
  * @sector: first one, of 512 bytes
  * @count: segments in that page, at most PVBLK_MAX_SEGMENTS
@@ -123,7 +130,7 @@ bool pvblk_wire_indirect(struct pvblk_wire *wire, void *cookie, u8 operation,
 	union pvblk_slot *slot;
 	u64 id;
 
-	slot = next_slot(wire, cookie, operation, &id);
+	slot = pvblk_wire_next_slot(wire, cookie, operation, &id);
 	if (!slot)
 		return false;
 	slot->indirect.operation = BLKIF_OP_INDIRECT;
@@ -137,11 +144,11 @@ bool pvblk_wire_indirect(struct pvblk_wire *wire, void *cookie, u8 operation,
 }
 
 /**
- * pvblk_wire_discard() - sectors whose content is no longer needed
+ * pvblk_wire_discard() - a request to discard sectors
  * @wire: the ring
- * @cookie: comes back with the answer
+ * @cookie: comes back with the response
  * @sector: first one, of 512 bytes
- * @count: how many
+ * @count: number of sectors
  * @secure: all copies are to be erased
  *
  * Return: false if the ring is full.
@@ -152,7 +159,7 @@ bool pvblk_wire_discard(struct pvblk_wire *wire, void *cookie, u64 sector,
 	union pvblk_slot *slot;
 	u64 id;
 
-	slot = next_slot(wire, cookie, BLKIF_OP_DISCARD, &id);
+	slot = pvblk_wire_next_slot(wire, cookie, BLKIF_OP_DISCARD, &id);
 	if (!slot)
 		return false;
 	slot->discard.operation = BLKIF_OP_DISCARD;
@@ -165,11 +172,11 @@ bool pvblk_wire_discard(struct pvblk_wire *wire, void *cookie, u64 sector,
 }
 
 /*
- * An indirect request may be answered in its own name or in that of the
- * operation within: the header wants the former, Linux's back end does the
- * latter.
+ * The response to an indirect request may name BLKIF_OP_INDIRECT, as the header
+ * has it, or the operation within, as Linux's back end has it.
  */
-static bool same_operation(const struct pvblk_sent *sent, u8 operation)
+static bool pvblk_wire_same_operation(const struct pvblk_sent *sent,
+				      u8 operation)
 {
 	return operation == sent->operation || operation == BLKIF_OP_INDIRECT;
 }
@@ -177,12 +184,12 @@ static bool same_operation(const struct pvblk_sent *sent, u8 operation)
 /**
  * pvblk_wire_take() - take one response
  * @wire: the ring
- * @answer: filled in when there is one
+ * @response: filled in when there is one
  *
- * Return: 1 with an answer, 0 when none waits, -EPROTO when the back end broke
- * the protocol: then wire->ring.broken names the field, and the ring is dead.
+ * Return: 1 with a response, 0 without, -EPROTO when the back end broke the
+ * protocol: then wire->ring.broken names the field, and the ring is dead.
  */
-int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_answer *answer)
+int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_response *response)
 {
 	struct blkif_response rsp;
 	struct pvblk_sent *sent;
@@ -200,7 +207,7 @@ int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_answer *answer)
 		return -EPROTO;
 	}
 	sent = &wire->sent[index];
-	if (!same_operation(sent, rsp.operation)) {
+	if (!pvblk_wire_same_operation(sent, rsp.operation)) {
 		pvring_break(&wire->ring, "operation", rsp.operation);
 		return -EPROTO;
 	}
@@ -209,14 +216,14 @@ int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_answer *answer)
 		pvring_break(&wire->ring, "status", (u16)rsp.status);
 		return -EPROTO;
 	}
-	answer->cookie = sent->cookie;
-	answer->status = rsp.status;
+	response->cookie = sent->cookie;
+	response->status = rsp.status;
 	pvring_id_put(&wire->ids, index);
 	return 1;
 }
 
 /**
- * pvblk_wire_reclaim() - take back a request that will not be answered
+ * pvblk_wire_reclaim() - take back a request without response
  * @wire: a ring that the back end does not use any more
  *
  * Return: the cookie of one request in flight, NULL if there is none left.

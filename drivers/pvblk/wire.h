@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The block protocol on one ring: requests are written into it, responses are
- * taken out and checked.  Nothing here knows of Linux's block layer, so that
- * it compiles in user space too.
+ * taken out and checked.  Independent of Linux's block layer; compiles in user
+ * space too.
  */
 #ifndef PVBLK_WIRE_H
 #define PVBLK_WIRE_H
@@ -12,8 +12,8 @@
 #include <xen/interface/io/blkif.h>
 
 /*
- * Segments that one page of an indirect request lists.  We never use a second
- * page: 2 MiB in a request are enough for any back end.
+ * Segments that one page of an indirect request lists.  A second page is never
+ * used: 2 MiB in a request are enough for any back end.
  */
 #define PVBLK_MAX_SEGMENTS	(4096 / sizeof(struct blkif_request_segment))
 #define PVBLK_SECTORS_PER_PAGE	8
@@ -51,10 +51,10 @@ union pvblk_slot {
 };
 
 /**
- * struct pvblk_sent - what we remember of a request with the back end
+ * struct pvblk_sent - a request in flight
  * @cookie: the caller's
  * @seq: how often this id has been used: the upper half of the id that the
- *	back end sees, so that a late second answer cannot hit a newer request
+ *	back end sees, so that a late second response cannot hit a newer request
  * @operation: what the response must repeat
  */
 struct pvblk_sent {
@@ -66,7 +66,7 @@ struct pvblk_sent {
 /**
  * struct pvblk_wire - one ring
  * @ring: its indexes
- * @ids: which ids are in use; as many as the ring has slots
+ * @ids: ids in use; as many as the ring has slots
  * @sent: one for each id
  * @handle: the device's number, which requests carry
  *
@@ -80,11 +80,11 @@ struct pvblk_wire {
 };
 
 /**
- * struct pvblk_answer - a response that has passed all checks
+ * struct pvblk_response - a response that has passed all checks
  * @cookie: the request's
  * @status: BLKIF_RSP_OKAY, _ERROR or _EOPNOTSUPP, nothing else
  */
-struct pvblk_answer {
+struct pvblk_response {
 	void *cookie;
 	int status;
 };
@@ -99,7 +99,7 @@ bool pvblk_wire_indirect(struct pvblk_wire *wire, void *cookie, u8 operation,
 			 u64 sector, unsigned int count, grant_ref_t list);
 bool pvblk_wire_discard(struct pvblk_wire *wire, void *cookie, u64 sector,
 			u64 count, bool secure);
-int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_answer *answer);
+int pvblk_wire_take(struct pvblk_wire *wire, struct pvblk_response *response);
 void *pvblk_wire_reclaim(struct pvblk_wire *wire);
 
 #endif /* PVBLK_WIRE_H */

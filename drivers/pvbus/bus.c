@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which devices exist: the store's directory device/ made into devices of
- * Linux, as they come and go.
+ * Which devices exist: makes Linux's devices of the directories below device/
+ * in XenStore, and removes them with those.
  */
 #include <linux/device.h>
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -14,43 +15,56 @@
 
 #include "bus.h"
 
+/*
+ * The name of the bus in sysfs and before the type in a device's module alias.
+ * User programs know devices by it: udev's rules, the names that systemd gives
+ * interfaces (systemd.net-naming-scheme(7), v250).
+ */
+#define PVBUS_NAME	"xen"
+
 /* Seconds that the boot waits for disks of which one may hold the root. */
 #define PVBUS_ROOT_WAIT	30
 
 struct workqueue_struct *pvbus_queue;
 
-/* The scan's: one at a time, so no lock. */
+/* The scan's.  Only one runs at a time, so no lock. */
 static LIST_HEAD(pvbus_devices);
 
-/* Whether the next scan has devices looked at that it finds where they were. */
+/* The next scan updates known devices, too. */
 static atomic_t pvbus_look;
 
 /* Devices for which the boot may have to wait; the first scan is one. */
 static atomic_t pvbus_unsettled = ATOMIC_INIT(1);
 static DECLARE_WAIT_QUEUE_HEAD(pvbus_settling);
 
-static void settle_one(void)
+static void pvbus_settle_one(void)
 {
 	if (atomic_dec_and_test(&pvbus_unsettled))
 		wake_up_all(&pvbus_settling);
 }
 
-/** pvbus_settled() - the boot need not wait for this device any more */
+/**
+ * pvbus_settled() - the boot need not wait for this device any more
+ * @core: the device; further calls for it have no effect
+ *
+ * Context: any.
+ */
 void pvbus_settled(struct pvbus_core *core)
 {
 	if (atomic_cmpxchg(&core->unsettled, 1, 0) == 1)
-		settle_one();
+		pvbus_settle_one();
 }
 
 static inline const struct pvbus_driver *
-to_driver(const struct device_driver *driver)
+pvbus_to_driver(const struct device_driver *driver)
 {
 	return container_of_const(driver, struct pvbus_driver, driver);
 }
 
 static int pvbus_match(struct device *dev, const struct device_driver *driver)
 {
-	return !strcmp(to_core(dev)->dev.type, to_driver(driver)->type);
+	return !strcmp(pvbus_to_core(dev)->dev.type,
+		       pvbus_to_driver(driver)->type);
 }
 
 static int pvbus_uevent(const struct device *dev, struct kobj_uevent_env *env)
@@ -59,63 +73,74 @@ static int pvbus_uevent(const struct device *dev, struct kobj_uevent_env *env)
 							      struct pvbus_device,
 							      dev);
 
-	return add_uevent_var(env, "MODALIAS=pvbus:%s", pvdev->type);
+	return add_uevent_var(env, "MODALIAS=" PVBUS_NAME ":%s", pvdev->type);
 }
 
 static int pvbus_probe(struct device *dev)
 {
-	return pvbus_core_bind(to_core(dev), to_driver(dev->driver));
+	return pvbus_core_bind(pvbus_to_core(dev),
+			       pvbus_to_driver(dev->driver));
 }
 
 static void pvbus_remove(struct device *dev)
 {
-	pvbus_core_unbind(to_core(dev));
+	pvbus_core_unbind(pvbus_to_core(dev));
 }
 
 static void pvbus_shutdown(struct device *dev)
 {
-	pvbus_core_shutdown(to_core(dev));
+	pvbus_core_shutdown(pvbus_to_core(dev));
 }
 
-static ssize_t nodename_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
+static ssize_t pvbus_nodename_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", to_core(dev)->dev.node);
+	return sysfs_emit(buf, "%s\n", pvbus_to_core(dev)->dev.node);
 }
-static DEVICE_ATTR_RO(nodename);
 
-static ssize_t devtype_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%s\n", to_core(dev)->dev.type);
-}
-static DEVICE_ATTR_RO(devtype);
+static struct device_attribute pvbus_attr_nodename =
+	__ATTR(nodename, 0444, pvbus_nodename_show, NULL);
 
-static ssize_t modalias_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
+static ssize_t pvbus_devtype_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "pvbus:%s\n", to_core(dev)->dev.type);
+	return sysfs_emit(buf, "%s\n", pvbus_to_core(dev)->dev.type);
 }
-static DEVICE_ATTR_RO(modalias);
 
-static ssize_t state_show(struct device *dev, struct device_attribute *attr,
-			  char *buf)
+static struct device_attribute pvbus_attr_devtype =
+	__ATTR(devtype, 0444, pvbus_devtype_show, NULL);
+
+static ssize_t pvbus_modalias_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", pvbus_state_name(to_core(dev)->dev.state));
+	return sysfs_emit(buf, PVBUS_NAME ":%s\n", pvbus_to_core(dev)->dev.type);
 }
-static DEVICE_ATTR_RO(state);
+
+static struct device_attribute pvbus_attr_modalias =
+	__ATTR(modalias, 0444, pvbus_modalias_show, NULL);
+
+static ssize_t pvbus_state_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	enum xenbus_state state = pvbus_to_core(dev)->dev.state;
+
+	return sysfs_emit(buf, "%s\n", pvbus_state_name(state));
+}
+
+static struct device_attribute pvbus_attr_state =
+	__ATTR(state, 0444, pvbus_state_show, NULL);
 
 static struct attribute *pvbus_attrs[] = {
-	&dev_attr_nodename.attr,
-	&dev_attr_devtype.attr,
-	&dev_attr_modalias.attr,
-	&dev_attr_state.attr,
+	&pvbus_attr_nodename.attr,
+	&pvbus_attr_devtype.attr,
+	&pvbus_attr_modalias.attr,
+	&pvbus_attr_state.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(pvbus);
 
 static const struct bus_type pvbus_bus = {
-	.name		= "pvbus",
+	.name		= PVBUS_NAME,
 	.match		= pvbus_match,
 	.uevent		= pvbus_uevent,
 	.probe		= pvbus_probe,
@@ -140,7 +165,12 @@ int pvbus_register(struct pvbus_driver *driver)
 }
 EXPORT_SYMBOL_GPL(pvbus_register);
 
-/** pvbus_unregister() - take a front end back; its devices are removed first */
+/**
+ * pvbus_unregister() - take a front end back
+ * @driver: the front end; its devices are taken from it first
+ *
+ * Context: process; sleeps.
+ */
 void pvbus_unregister(struct pvbus_driver *driver)
 {
 	driver_unregister(&driver->driver);
@@ -149,14 +179,15 @@ EXPORT_SYMBOL_GPL(pvbus_unregister);
 
 static void pvbus_release(struct device *dev)
 {
-	struct pvbus_core *core = to_core(dev);
+	struct pvbus_core *core = pvbus_to_core(dev);
 
 	kfree(core->dev.type);
 	kfree(core->dev.node);
 	kfree(core);
 }
 
-static void add_device(const char *type, const char *name, unsigned int id)
+static void pvbus_add_device(const char *type, const char *name,
+			     unsigned int id)
 {
 	struct pvbus_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
 	struct pvbus_device *dev = &core->dev;
@@ -190,11 +221,14 @@ static void add_device(const char *type, const char *name, unsigned int id)
 put:
 	put_device(&dev->dev);
 fail:
-	pr_err("pvbus: device/%s/%s cannot be added (%d)\n", type, name, ret);
+	pr_err("pvbus: device/%s/%s: cannot be added (%d); ignored\n", type,
+	       name, ret);
 }
 
-static void remove_device(struct pvbus_core *core)
+static void pvbus_remove_device(struct pvbus_core *core)
 {
+	/* A directory comes back before the next scan: it is another device's. */
+	WRITE_ONCE(core->replaced, true);
 	list_del(&core->list);
 	get_device(&core->dev.dev);
 	device_unregister(&core->dev.dev);
@@ -202,12 +236,12 @@ static void remove_device(struct pvbus_core *core)
 	put_device(&core->dev.dev);
 }
 
-static int drives_type(struct device_driver *driver, void *type)
+static int pvbus_drives_type(struct device_driver *driver, void *type)
 {
-	return !strcmp(to_driver(driver)->type, type);
+	return !strcmp(pvbus_to_driver(driver)->type, type);
 }
 
-static struct pvbus_core *find_device(const char *type, unsigned int id)
+static struct pvbus_core *pvbus_find_device(const char *type, unsigned int id)
 {
 	struct pvbus_core *core;
 
@@ -217,39 +251,46 @@ static struct pvbus_core *find_device(const char *type, unsigned int id)
 	return NULL;
 }
 
-static void found_device(char *type, const char *name, bool look)
+static void pvbus_found_device(char *type, const char *name, bool look)
 {
 	struct pvbus_core *core;
 	unsigned int id;
+	int ret = kstrtouint(name, 10, &id);
 
-	if (kstrtouint(name, 10, &id)) {
-		if (bus_for_each_drv(&pvbus_bus, NULL, type, drives_type))
-			pr_warn_once("pvbus: device/%s/%s is no device: its name is no number\n",
-				     type, name);
+	if (ret) {
+		if (bus_for_each_drv(&pvbus_bus, NULL, type, pvbus_drives_type))
+			pr_warn_once("pvbus: device/%s/%s: name is not a number (%d); ignored\n",
+				     type, name, ret);
 		return;
 	}
-	core = find_device(type, id);
+	core = pvbus_find_device(type, id);
 	if (core && !READ_ONCE(core->replaced)) {
 		core->found = true;
-		if (look)
-			queue_work(pvbus_queue, &core->step);
-		/* A driver may have refused it for nodes that are there now. */
-		if (look && !READ_ONCE(core->driver) &&
-		    device_attach(&core->dev.dev) < 0)
-			pr_err("pvbus: device/%s/%s cannot be tried again\n",
-			       type, name);
+		/* One without a state may have got it. */
+		if (look ||
+		    READ_ONCE(core->dev.state) == XenbusStateUnknown)
+			queue_work(pvbus_queue, &core->update);
+		/* One that was unbound by hand stays so. */
+		if (look && READ_ONCE(core->refused))
+			ret = device_attach(&core->dev.dev);
+		if (ret < 0)
+			pr_err_ratelimited("pvbus: device/%s/%s: cannot be attached (%d); waiting for its nodes to change\n",
+					   type, name, ret);
 		return;
 	}
+	/* The boot may have to wait for the new device in place of the former. */
+	atomic_inc(&pvbus_unsettled);
 	if (core)
-		remove_device(core);
-	add_device(type, name, id);
+		pvbus_remove_device(core);
+	pvbus_add_device(type, name, id);
+	pvbus_settle_one();
 }
 
 /*
- * Bring our devices into line with the store, and have those that we knew
- * looked at if @look; 0, or nothing is known.
+ * Bring our devices into line with XenStore, and update those that are known
+ * already if @look.  After an error nothing is known.
  */
-static int scan(bool look)
+static int pvbus_scan_devices(bool look)
 {
 	unsigned int types, devices, i, j;
 	char **type, **device;
@@ -270,47 +311,82 @@ static int scan(bool look)
 		if (ret)
 			break;
 		for (j = 0; j < devices; j++)
-			found_device(type[i], device[j], look);
+			pvbus_found_device(type[i], device[j], look);
 		kvfree(device);
 	}
 	kvfree(type);
 	return ret;
 }
 
-static void scan_work(struct work_struct *work)
+/* A device that has been unplugged is taken from its driver. */
+static void pvbus_give_back(struct pvbus_core *core)
 {
+	if (!READ_ONCE(core->detached) || !READ_ONCE(core->driver))
+		return;
+	device_release_driver(&core->dev.dev);
+	/* It may have been plugged in again meanwhile. */
+	queue_work(pvbus_queue, &core->update);
+}
+
+static void pvbus_scan_worker(struct work_struct *work)
+{
+	/* A disk that comes or goes may be what memory is written to. */
+	unsigned int noio = memalloc_noio_save();
 	struct pvbus_core *core, *next;
 	static bool scanned;
 	int ret;
 
-	list_for_each_entry(core, &pvbus_devices, list)
+	list_for_each_entry(core, &pvbus_devices, list) {
 		core->found = false;
-	ret = scan(atomic_xchg(&pvbus_look, 0));
+		pvbus_give_back(core);
+	}
+	ret = pvbus_scan_devices(atomic_xchg(&pvbus_look, 0));
 	if (ret)
-		pr_err("pvbus: devices cannot be listed (%d)\n", ret);
+		pr_err("pvbus: device: cannot be listed (%d); no device comes or goes\n",
+		       ret);
 	else
 		list_for_each_entry_safe(core, next, &pvbus_devices, list)
 			if (!core->found)
-				remove_device(core);
+				pvbus_remove_device(core);
 	if (!scanned)
-		settle_one();
+		pvbus_settle_one();
 	scanned = true;
+	memalloc_noio_restore(noio);
 }
-static DECLARE_WORK(pvbus_scan, scan_work);
 
-/** pvbus_scan_again() - look soon which devices there are; any context */
+static DECLARE_WORK(pvbus_scan_work, pvbus_scan_worker);
+
+/**
+ * pvbus_scan_again() - queue a scan of the devices
+ *
+ * Context: any.
+ */
 void pvbus_scan_again(void)
 {
-	queue_work(pvbus_queue, &pvbus_scan);
+	/* Not where devices are updated: it may wait for disks. */
+	queue_work(system_unbound_wq, &pvbus_scan_work);
 }
 
-/* Is it below the directory of a device that no driver has taken yet? */
-static bool is_untaken(const char *path)
+/**
+ * pvbus_offer() - offer a device to its driver again, soon after
+ * @core: the device
+ *
+ * Context: any.
+ */
+void pvbus_offer(struct pvbus_core *core)
+{
+	WRITE_ONCE(core->refused, true);
+	atomic_set(&pvbus_look, 1);
+	pvbus_scan_again();
+}
+
+/* Is @path in the directory of a device that its driver has refused? */
+static bool pvbus_is_refused(const char *path)
 {
 	char type[32], name[sizeof(type) + 11];
 	struct device *dev;
 	unsigned int id;
-	bool untaken;
+	bool refused;
 
 	if (sscanf(path, "device/%31[^/]/%u/", type, &id) != 2)
 		return false;
@@ -318,18 +394,18 @@ static bool is_untaken(const char *path)
 	dev = bus_find_device_by_name(&pvbus_bus, NULL, name);
 	if (!dev)
 		return false;
-	untaken = !READ_ONCE(to_core(dev)->driver);
+	refused = READ_ONCE(pvbus_to_core(dev)->refused);
 	put_device(dev);
-	return untaken;
+	return refused;
 }
 
 /*
- * A device comes or goes where its directory does, which may be seen only by
- * its state.  What else happens below is between front and back end, but for
- * the nodes that say where the latter is, and for those that a driver misses:
- * not every tool stack writes all of a device at once.
+ * A device comes and goes with its directory, of which the watch may report
+ * only the state node.  Other nodes in it are for front end and back end, but
+ * for those that say where the latter is, and for those that a driver misses:
+ * not every tool stack writes all nodes of a device at once.
  */
-static void devices_changed(struct pvstore_watch *watch, const char *path)
+static void pvbus_devices_changed(struct pvstore_watch *watch, const char *path)
 {
 	unsigned int levels = 0;
 	const char *p = path, *last = path;
@@ -339,7 +415,7 @@ static void devices_changed(struct pvstore_watch *watch, const char *path)
 		levels++;
 	}
 	if (levels <= 2 || strstarts(last, "backend") ||
-	    (levels == 3 && is_untaken(path)))
+	    (levels == 3 && pvbus_is_refused(path)))
 		atomic_set(&pvbus_look, 1);
 	else if (levels > 3 || strcmp(last, "state"))
 		return;
@@ -348,19 +424,24 @@ static void devices_changed(struct pvstore_watch *watch, const char *path)
 
 static struct pvstore_watch pvbus_watch = {
 	.path = "device",
-	.changed = devices_changed,
+	.changed = pvbus_devices_changed,
 };
 
-static void watch_work(struct work_struct *work)
+static void pvbus_start_worker(struct work_struct *work)
 {
+	static bool logged;
 	int ret = pvstore_watch(&pvbus_watch);
 
 	if (!ret)
 		return;
-	pr_err("pvbus: cannot watch for devices (%d)\n", ret);
-	settle_one();
+	if (!logged)
+		pr_err("pvbus: device: cannot be watched (%d); there are no devices until it can\n",
+		       ret);
+	logged = true;
+	queue_delayed_work(system_unbound_wq, to_delayed_work(work), HZ);
 }
-static DECLARE_WORK(pvbus_start, watch_work);
+
+static DECLARE_DELAYED_WORK(pvbus_start_work, pvbus_start_worker);
 
 static int __init pvbus_init(void)
 {
@@ -371,37 +452,39 @@ static int __init pvbus_init(void)
 	ret = bus_register(&pvbus_bus);
 	if (ret)
 		return ret;
-	pvbus_queue = alloc_workqueue("pvbus", WQ_UNBOUND, 0);
+	/* Disks reconnect there, perhaps those that memory is written to. */
+	pvbus_queue = alloc_workqueue("pvbus", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!pvbus_queue) {
 		bus_unregister(&pvbus_bus);
 		return -ENOMEM;
 	}
-	/* The first event of the watch starts the first scan. */
-	queue_work(pvbus_queue, &pvbus_start);
+	/* The watch's first event starts the first scan. */
+	queue_delayed_work(system_unbound_wq, &pvbus_start_work, 0);
 	return 0;
 }
 subsys_initcall(pvbus_init);
 
 /*
- * Whoever mounts the root directly after the boot needs the disks by then; a
- * back end that does not answer may delay that, but not for ever.
+ * Mounting the root directly after this needs the disks to be connected; a
+ * silent back end may delay that, but not for ever.
  */
 static int __init pvbus_wait_for_root(void)
 {
 	unsigned long left = PVBUS_ROOT_WAIT * HZ;
 
-	if (!pvbus_queue || !strstr(saved_command_line, "root="))
+	if (!pvbus_queue || !strstr(saved_command_line, "root=") ||
+	    !bus_for_each_drv(&pvbus_bus, NULL, "vbd", pvbus_drives_type))
 		return 0;
 	if (!wait_event_timeout(pvbus_settling, !atomic_read(&pvbus_unsettled),
 				HZ)) {
-		pr_info("pvbus: waiting up to %u s for disks\n",
-			PVBUS_ROOT_WAIT);
+		pr_info("pvbus: root=: disks are not connected (%d); waiting up to %u s more\n",
+			-EAGAIN, PVBUS_ROOT_WAIT);
 		left = wait_event_timeout(pvbus_settling,
 					  !atomic_read(&pvbus_unsettled), left);
 	}
 	if (!left)
-		pr_warn("pvbus: %d disks are not there, going on without\n",
-			atomic_read(&pvbus_unsettled));
+		pr_warn("pvbus: root=: disks are not connected after %u s more (%d); going on without\n",
+			PVBUS_ROOT_WAIT, -ETIMEDOUT);
 	return 0;
 }
 late_initcall(pvbus_wait_for_root);

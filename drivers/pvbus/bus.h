@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the two halves of the bus share: the one that knows which devices
- * exist, and the one that walks a device through its states.
+ * Shared by the two halves of the bus: bus.c, which knows the devices that
+ * exist, and device.c, which walks a device through its states.
  */
 #ifndef PVBUS_BUS_H
 #define PVBUS_BUS_H
@@ -15,17 +15,17 @@
 
 /**
  * enum pvbus_stage - how far a device has come
- * @PVBUS_APART: the driver has nothing that the back end knows of
- * @PVBUS_OFFERED: rings exist and are published; the back end's turn
- * @PVBUS_JOINED: in service
- * @PVBUS_LEAVING: we have said that we are closed; rings stay until the back
- *	end has let go of them, or has not for a while
+ * @PVBUS_DISCONNECTED: the driver has nothing that the back end knows of
+ * @PVBUS_PUBLISHED: rings exist and are published; the back end is to connect
+ * @PVBUS_CONNECTED: in service
+ * @PVBUS_CLOSING: our state is Closed; rings stay until the back end has
+ *	unmapped them, or PVBUS_CLOSE_TIME has passed
  */
 enum pvbus_stage {
-	PVBUS_APART,
-	PVBUS_OFFERED,
-	PVBUS_JOINED,
-	PVBUS_LEAVING,
+	PVBUS_DISCONNECTED,
+	PVBUS_PUBLISHED,
+	PVBUS_CONNECTED,
+	PVBUS_CLOSING,
 };
 
 /* Bits of struct pvbus_core.requests, set in any context. */
@@ -39,22 +39,42 @@ enum {
  * @dev: as its driver sees it
  * @list: among all devices; the scan's
  * @found: the scan has seen it
- * @replaced: its directory is another device's; to be removed
+ * @replaced: its directory has gone or is another device's: it is to be removed,
+ *	and nothing is written there any more
+ * @gone: it is being removed and not updated any more
  * @lock: serialises the driver's callbacks and all that follows
  * @driver: NULL while none is bound
  * @stage: how far it has come
- * @again: when the back end has closed, ask it to start anew
- * @broken: it has failed; not to be tried until the back end has noticed
- * @lost: the node that says where the back end is makes no sense, and the log
- *	says so
+ * @reconnect: when the back end has closed, ask it to start anew
+ * @retry: the same after the device's own failure, if the tool stack keeps it
+ *	online
+ * @broken: it has failed; not to be tried until the back end has closed
+ * @refused: its driver has refused it, or it was unplugged: to be offered to the
+ *	driver again when its nodes change
+ * @detached: the tool stack has unplugged it and both ends are closed: its driver
+ *	gives it back, until it is plugged in again
+ * @given_back: its last driver has given it back: our state is Closed
+ * @identity: the nodes that the driver has read in probe(), or NULL
+ * @node_invalid: the back end's directory or domain cannot be read, which has
+ *	been logged
+ * @unwatched: the back end's directory could not be watched, which has been
+ *	logged
  * @failures: how often it has failed
+ * @restarts: how often it has failed or its back end has restarted; this and
+ *	@failures since a connection that lasted
+ * @resume: no attempt to connect before then (jiffies), if there are @restarts
+ * @connected: when it was connected last (jiffies)
+ * @noticed: its driver is not called for a change before then (jiffies)
+ * @account: pages that its back ends keep mapped after a connection's end
+ * @held: those are too many, which has been logged
  * @watch: on the back end's directory; its path is @dev.backend
- * @step: brings the stage into line with the back end's state
- * @late: the back end has not answered for a while
- * @moved: something has changed below the back end's directory
+ * @update: brings the stage into line with the back end's state
+ * @timeout: the back end has not changed its state in time
+ * @pause: updates it after a pause
+ * @backend_changed: something has changed below the back end's directory
  * @requests: what the driver has asked for
- * @why_lock: protects @why
- * @why: what pvbus_fail() was told
+ * @error_lock: protects @error
+ * @error: text of the first pvbus_fail()
  * @unsettled: the boot may have to wait for it
  */
 struct pvbus_core {
@@ -62,32 +82,67 @@ struct pvbus_core {
 	struct list_head list;
 	bool found;
 	bool replaced;
+	bool gone;
 	struct mutex lock;	/* see above */
 	const struct pvbus_driver *driver;
 	enum pvbus_stage stage;
-	bool again;
+	bool reconnect;
+	bool retry;
 	bool broken;
-	bool lost;
+	bool refused;
+	bool detached;
+	bool given_back;
+	char *identity;
+	bool node_invalid;
+	bool unwatched;
 	unsigned int failures;
+	unsigned int restarts;
+	unsigned long resume;
+	unsigned long connected;
+	unsigned long noticed;
+	struct pvgrant_account *account;
+	bool held;
 	struct pvstore_watch watch;
-	struct work_struct step;
-	struct delayed_work late;
-	struct completion moved;
+	struct work_struct update;
+	struct delayed_work timeout;
+	struct delayed_work pause;
+	struct completion backend_changed;
 	unsigned long requests;
-	spinlock_t why_lock;	/* see above */
-	char why[160];
+	spinlock_t error_lock;	/* see above */
+	char error[160];
 	atomic_t unsettled;
 };
 
-static inline struct pvbus_core *to_core(struct device *dev)
+static inline struct pvbus_core *pvbus_to_core(struct device *dev)
 {
 	return container_of(dev, struct pvbus_core, dev.dev);
 }
 
+/* Time after which a watch that could not be set is tried again. */
+#define PVBUS_WATCH_TIME	HZ
+
 extern struct workqueue_struct *pvbus_queue;
 
 void pvbus_scan_again(void);
+void pvbus_offer(struct pvbus_core *core);
 void pvbus_settled(struct pvbus_core *core);
+
+void pvbus_backend_changed(struct pvstore_watch *watch, const char *path);
+bool pvbus_find_backend(struct pvbus_core *core);
+void pvbus_unwatch_backend(struct pvbus_core *core);
+bool pvbus_read_backend_state(struct pvbus_core *core,
+			      enum xenbus_state *state);
+bool pvbus_says_online(struct pvbus_core *core, bool absent);
+
+int pvbus_read_own_state(struct pvbus_core *core, u32 txn,
+			 enum xenbus_state *state);
+void pvbus_learn_identity(struct pvbus_core *core,
+			  const struct pvbus_driver *driver);
+void pvbus_forget_identity(struct pvbus_core *core);
+bool pvbus_is_another(struct pvbus_core *core, u32 txn,
+		      const struct pvbus_driver *driver);
+void pvbus_replace(struct pvbus_core *core, enum xenbus_state state);
+bool pvbus_is_replaced(struct pvbus_core *core);
 
 void pvbus_core_init(struct pvbus_core *core);
 void pvbus_core_exit(struct pvbus_core *core);

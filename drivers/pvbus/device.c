@@ -1,32 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One device and its back end: from any state of the one to the right state of
- * the other.
+ * One device and its back end: the stage of the one follows the state of the
+ * other.
  *
- * Nothing depends on seeing each change of the back end's state: whenever
- * something may have changed, the present state is read and our stage brought
- * into line with it.
+ * The bus need not see each change of the back end's state: whenever something
+ * may have changed, the present state is read and the stage brought into line
+ * with it.
  */
 #include <linux/device.h>
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "bus.h"
+#include "grant.h"
 
-/* A device that fails more often stays closed until it is plugged in anew. */
-#define PVBUS_FAILURES	5
-/* Attempts to publish while others keep changing what we have read. */
+/* A device that fails so often stays closed until it is plugged in again. */
+#define PVBUS_FAILURES	12
+/* Pause after a failure or restart; each further one doubles it, up to: */
+#define PVBUS_PAUSE	(HZ / 10)
+#define PVBUS_PAUSE_MAX	(30 * HZ)
+/* A connection that has lasted so long makes up for those before it. */
+#define PVBUS_GOOD_TIME	(60 * HZ)
+/* Attempts to publish while others change the nodes that we have read. */
 #define PVBUS_TRIES	64
-/* Time for a back end to let go of what we share with it. */
-#define PVBUS_LEAVE	(5 * HZ)
-/* Time after which the log tells which back end does not answer. */
-#define PVBUS_PATIENCE	(30 * HZ)
-#define PVBUS_PATH_MAX	512
+/* Time for a back end to unmap what we share with it. */
+#define PVBUS_CLOSE_TIME	(5 * HZ)
+/* Time after which a back end that does not change its state is logged. */
+#define PVBUS_RESPONSE_TIME	(30 * HZ)
+/* Time between two calls for changes of the back end's nodes. */
+#define PVBUS_CHANGE_TIME	(HZ / 4)
+/* Time between two looks whether a back end has unmapped pages. */
+#define PVBUS_HELD_TIME	HZ
 
-/** pvbus_state_name() - name of a state for people, "?" for none of xenbus.h */
+/**
+ * pvbus_state_name() - name of a state
+ * @state: state of io/xenbus.h, or any other number
+ *
+ * Context: any.
+ * Return: the name, "?" for any other.
+ */
 const char *pvbus_state_name(enum xenbus_state state)
 {
 	static const char * const names[] = {
@@ -39,9 +55,9 @@ const char *pvbus_state_name(enum xenbus_state state)
 }
 
 /**
- * pvbus_fail() - a device cannot go on
+ * pvbus_fail() - log and write to XenStore that a device cannot go on
  * @dev: the device
- * @fmt: which field made no sense, or what went wrong; without newline
+ * @fmt: "field: problem (errno)"; without newline
  *
  * Of several failures only the first is reported, until the device has been
  * disconnected.
@@ -55,31 +71,27 @@ void pvbus_fail(struct pvbus_device *dev, const char *fmt, ...)
 	va_list args;
 	bool first;
 
-	spin_lock_irqsave(&core->why_lock, flags);
+	spin_lock_irqsave(&core->error_lock, flags);
 	first = !test_bit(PVBUS_FAILED, &core->requests);
 	if (first) {
 		va_start(args, fmt);
-		vscnprintf(core->why, sizeof(core->why), fmt, args);
+		vscnprintf(core->error, sizeof(core->error), fmt, args);
 		va_end(args);
-		dev_err(&dev->dev, "%s\n", core->why);
 		set_bit(PVBUS_FAILED, &core->requests);
 	}
-	spin_unlock_irqrestore(&core->why_lock, flags);
-	if (first)
-		queue_work(pvbus_queue, &core->step);
+	spin_unlock_irqrestore(&core->error_lock, flags);
+	if (!first)
+		return;
+	/* Without the lock: the device may be the console that this goes to. */
+	dev_err(&dev->dev, "%s; %s\n", core->error,
+		READ_ONCE(core->driver) ? "disconnecting" :
+		"waiting for its nodes to change");
+	queue_work(pvbus_queue, &core->update);
 }
 EXPORT_SYMBOL_GPL(pvbus_fail);
 
-/** pvbus_failed() - has a device failed, with no new attempt begun? */
-bool pvbus_failed(const struct pvbus_device *dev)
-{
-	return READ_ONCE(dev->core->broken) ||
-	       test_bit(PVBUS_FAILED, &dev->core->requests);
-}
-EXPORT_SYMBOL_GPL(pvbus_failed);
-
 /**
- * pvbus_restart() - connect anew
+ * pvbus_restart() - disconnect, and connect with new nodes
  * @dev: the device; nothing happens unless it is connected
  *
  * Context: any.
@@ -87,74 +99,63 @@ EXPORT_SYMBOL_GPL(pvbus_failed);
 void pvbus_restart(struct pvbus_device *dev)
 {
 	set_bit(PVBUS_RESTART, &dev->core->requests);
-	queue_work(pvbus_queue, &dev->core->step);
+	queue_work(pvbus_queue, &dev->core->update);
 }
 EXPORT_SYMBOL_GPL(pvbus_restart);
 
 /**
  * pvbus_may_close() - the users that kept a device from closing are gone
- * @dev: the device; its closing() is called again if that is still wanted
+ * @dev: the device; its closing() is called again if the back end still closes
  *
  * Context: any.
  */
 void pvbus_may_close(struct pvbus_device *dev)
 {
-	queue_work(pvbus_queue, &dev->core->step);
+	queue_work(pvbus_queue, &dev->core->update);
 }
 EXPORT_SYMBOL_GPL(pvbus_may_close);
 
-/* What stands in our state node; -ENOENT if our directory has gone. */
-static int own_state(struct pvbus_core *core, u32 txn, enum xenbus_state *state)
-{
-	const char *node = core->dev.node;
-	unsigned long long value = XenbusStateUnknown;
-	int ret = pvstore_read_uint(txn, node, "state", &value);
-
-	if (ret == -ENOENT && !pvstore_exists(txn, node, ""))
-		return -ENOENT;
-	if (ret && ret != -ENOENT && ret != -EINVAL)
-		return ret;
-	*state = value;
-	return 0;
-}
-
 /*
- * Is our directory another one than that we knew?  Whoever unplugs a device and
- * plugs in another of the same number between two looks leaves a directory
- * whose state we have not written.  But one that was found before we could read
- * its state is still the same: its users may have set it up meanwhile.
+ * Is the directory that @txn sees still the one that we left in our state?  Before
+ * nodes are published it must also be the device that the driver has probed.
  */
-static bool is_replaced(struct pvbus_core *core)
+static int pvbus_check_own(struct pvbus_core *core, u32 txn, bool publish)
 {
 	enum xenbus_state state;
-	int ret = own_state(core, PVSTORE_NO_TXN, &state);
+	int ret = pvbus_read_own_state(core, txn, &state);
 
 	if (ret)
-		return ret == -ENOENT;
-	if (core->dev.state == XenbusStateUnknown)
-		core->dev.state = state;
-	return state != core->dev.state;
+		return ret;
+	if ((state == core->dev.state ||
+	     core->dev.state == XenbusStateUnknown) &&
+	    !(publish && pvbus_is_another(core, txn, core->driver)))
+		return 0;
+	pvbus_replace(core, state);
+	return -ENOENT;
 }
 
 /*
- * Write our state, after what the driver publishes if @publish; but never into
- * a directory that has been removed, which would come back as a ghost.
+ * Write our state, and before it the driver's nodes if @publish; but never into
+ * a directory that has been removed, as a write would create it again, nor into
+ * that of the device which has come in its place.
  */
-static int tell(struct pvbus_core *core, enum xenbus_state state, bool publish)
+static int pvbus_write_state(struct pvbus_core *core, enum xenbus_state state,
+			     bool publish)
 {
 	struct pvbus_device *dev = &core->dev;
 	unsigned int tries = PVBUS_TRIES;
-	enum xenbus_state old;
 	u32 txn;
 	int ret;
 
+	if (READ_ONCE(core->replaced))
+		return -ENOENT;
 	if (state == dev->state && !publish)
 		return 0;
 	do {
 		ret = pvstore_begin(&txn);
 		if (ret)
 			break;
-		ret = own_state(core, txn, &old);
+		ret = pvbus_check_own(core, txn, publish);
 		if (!ret && publish)
 			ret = core->driver->publish(dev, txn);
 		if (!ret)
@@ -170,312 +171,378 @@ static int tell(struct pvbus_core *core, enum xenbus_state state, bool publish)
 	else if (ret == -ENOENT)
 		pvbus_scan_again();
 	else if (!publish)
-		dev_err(&dev->dev, "cannot write node state (%d)\n", ret);
+		dev_err_ratelimited(&dev->dev, "state: cannot be written (%d); left at %s\n",
+				    ret, pvbus_state_name(dev->state));
 	return ret;
 }
 
-static void backend_changed(struct pvstore_watch *watch, const char *path)
-{
-	struct pvbus_core *core = container_of(watch, struct pvbus_core, watch);
-
-	complete(&core->moved);
-	queue_work(pvbus_queue, &core->step);
-}
-
-static void forget_backend(struct pvbus_core *core)
-{
-	if (!core->watch.path)
-		return;
-	pvstore_unwatch(&core->watch);
-	kfree(core->watch.path);
-	core->watch.path = NULL;
-	core->dev.backend = NULL;
-}
-
-/* One line for each device about a back end that cannot be found. */
-static void lost_backend(struct pvbus_core *core, const char *field, int ret)
-{
-	if (!core->lost)
-		dev_err(&core->dev.dev,
-			"node %s %s (%d); waiting for a better one\n", field,
-			ret == -ENOENT ? "is missing" : "makes no sense", ret);
-	core->lost = true;
-	forget_backend(core);
-}
-
-/* Where the back end is, and to be told when something changes there. */
-static bool find_backend(struct pvbus_core *core)
-{
-	struct pvbus_device *dev = &core->dev;
-	unsigned long long id;
-	unsigned int len;
-	char *path;
-	int ret;
-
-	ret = pvstore_read_uint(PVSTORE_NO_TXN, dev->node, "backend-id", &id);
-	if (!ret && id >= DOMID_FIRST_RESERVED)
-		ret = -EINVAL;
-	if (ret) {
-		lost_backend(core, "backend-id", ret);
-		return false;
-	}
-	ret = pvstore_read(PVSTORE_NO_TXN, dev->node, "backend", &path, &len);
-	if (!ret && (path[0] != '/' || strlen(path) != len ||
-		     len > PVBUS_PATH_MAX)) {
-		kfree(path);
-		ret = -EINVAL;
-	}
-	if (ret) {
-		lost_backend(core, "backend", ret);
-		return false;
-	}
-	core->lost = false;
-	dev->backend_id = id;
-	if (core->watch.path && !strcmp(core->watch.path, path)) {
-		kfree(path);
-		return true;
-	}
-	forget_backend(core);
-	core->watch.path = path;
-	ret = pvstore_watch(&core->watch);
-	if (ret) {
-		dev_err(&dev->dev, "cannot watch %s (%d)\n", path, ret);
-		core->watch.path = NULL;
-		kfree(path);
-		return false;
-	}
-	dev->backend = path;
-	return true;
-}
-
 /*
- * False: it cannot be told now; then everything stays as it is.  To the daemon
- * a directory that has gone is one that we may not read, as its parent is.
+ * May a back end in this state have the device's rings mapped?  One in InitWait may
+ * have found our former nodes.
  */
-static bool backend_state(struct pvbus_core *core, enum xenbus_state *state)
-{
-	unsigned long long value = XenbusStateUnknown;
-	int ret = pvstore_read_uint(PVSTORE_NO_TXN, core->dev.backend, "state",
-				    &value);
-
-	if (!ret && value > XenbusStateReconfigured)
-		ret = -EINVAL;
-	if (ret == -EINVAL && !core->broken)
-		pvbus_fail(&core->dev, "%s/state makes no sense",
-			   core->dev.backend);
-	if (ret && ret != -ENOENT && ret != -EACCES)
-		return false;
-	*state = value;
-	return true;
-}
-
-/*
- * May it have rings of ours mapped, as far as it says?  One that waits for
- * nodes may have found our old ones.
- */
-static bool holds_on(enum xenbus_state backend)
+static bool pvbus_backend_may_map(enum xenbus_state backend)
 {
 	return backend >= XenbusStateInitWait && backend <= XenbusStateClosing;
 }
 
-/* Look at the back end again, and complain if it has not moved by then. */
-static void await(struct pvbus_core *core, unsigned long time)
+/* Check the back end again after @time, and log it if it is where it was. */
+static void pvbus_set_timeout(struct pvbus_core *core, unsigned long time)
 {
-	mod_delayed_work(pvbus_queue, &core->late, time);
+	mod_delayed_work(pvbus_queue, &core->timeout, time);
 }
 
-static void part(struct pvbus_core *core)
+static void pvbus_call_given_up(struct pvbus_core *core)
 {
-	if (core->stage == PVBUS_APART)
+	if (core->failures >= PVBUS_FAILURES && core->driver->given_up)
+		core->driver->given_up(&core->dev);
+}
+
+static void pvbus_disconnect(struct pvbus_core *core)
+{
+	struct pvgrant_charge charge;
+
+	if (core->stage == PVBUS_DISCONNECTED)
 		return;
+	pvgrant_charge_begin(&charge, core->account);
 	core->driver->disconnect(&core->dev);
-	core->stage = PVBUS_APART;
-	await(core, PVBUS_PATIENCE);
+	pvgrant_charge_end(&charge);
+	core->stage = PVBUS_DISCONNECTED;
+	pvbus_call_given_up(core);
+	pvbus_set_timeout(core, PVBUS_RESPONSE_TIME);
 }
 
-static void leave(struct pvbus_core *core)
+static void pvbus_close(struct pvbus_core *core)
 {
-	tell(core, XenbusStateClosed, false);
-	if (core->stage == PVBUS_APART)
+	pvbus_write_state(core, XenbusStateClosed, false);
+	if (core->stage == PVBUS_DISCONNECTED)
 		return;
-	core->stage = PVBUS_LEAVING;
-	await(core, PVBUS_LEAVE);
+	core->stage = PVBUS_CLOSING;
+	pvbus_set_timeout(core, PVBUS_CLOSE_TIME);
 }
 
-static void offer(struct pvbus_core *core)
+/*
+ * The device has failed (@failed), or its back end has restarted: before the
+ * next attempt there is a pause, the longer the more there have been.
+ */
+static void pvbus_slow_down(struct pvbus_core *core, bool failed)
+{
+	unsigned int times;
+
+	if (core->stage == PVBUS_CONNECTED &&
+	    time_after(jiffies, core->connected + PVBUS_GOOD_TIME)) {
+		core->failures = 0;
+		core->restarts = 0;
+	}
+	times = core->restarts++;
+	core->resume = jiffies + min_t(unsigned long, PVBUS_PAUSE_MAX,
+				       PVBUS_PAUSE << min(times, 10U));
+	if (failed && ++core->failures == PVBUS_FAILURES)
+		dev_err(&core->dev.dev, "connection: failed %u times (%d); closed until it is plugged in again\n",
+			core->failures, -EIO);
+}
+
+/* Is there still a pause?  Then the device is updated when it ends. */
+static bool pvbus_has_to_pause(struct pvbus_core *core)
+{
+	if (!core->restarts || !time_before(jiffies, core->resume))
+		return false;
+	mod_delayed_work(pvbus_queue, &core->pause, core->resume - jiffies);
+	return true;
+}
+
+static void pvbus_publish(struct pvbus_core *core)
 {
 	const struct pvbus_driver *driver = core->driver;
-	int ret = driver->setup(&core->dev);
+	struct pvgrant_charge charge;
+	int ret;
 
-	/* Whatever of it exists is given back by disconnect. */
-	core->stage = PVBUS_OFFERED;
-	core->again = false;
+	/* The pools made meanwhile are charged for what is abandoned later. */
+	pvgrant_charge_begin(&charge, core->account);
+	ret = driver->setup(&core->dev);
+	pvgrant_charge_end(&charge);
+	/* disconnect() gives back whatever exists, also after a failure. */
+	core->stage = PVBUS_PUBLISHED;
+	core->reconnect = false;
+	core->retry = false;
 	if (ret) {
-		pvbus_fail(&core->dev, "cannot be set up (%d)", ret);
+		pvbus_fail(&core->dev, "setup: failed (%d)", ret);
 		return;
 	}
-	ret = tell(core, driver->announce, true);
+	ret = pvbus_write_state(core, driver->announce, true);
 	if (ret && ret != -ENOENT)
-		pvbus_fail(&core->dev, "nodes below %s cannot be written (%d)",
+		pvbus_fail(&core->dev, "%s: nodes cannot be written (%d)",
 			   core->dev.node, ret);
-	await(core, PVBUS_PATIENCE);
+	pvbus_set_timeout(core, PVBUS_RESPONSE_TIME);
 }
 
-static void join(struct pvbus_core *core)
+static void pvbus_connect(struct pvbus_core *core)
 {
 	int ret = core->driver->connected(&core->dev);
 
-	core->stage = PVBUS_JOINED;
-	cancel_delayed_work(&core->late);
+	core->stage = PVBUS_CONNECTED;
+	core->connected = jiffies;
+	core->noticed = jiffies;
+	cancel_delayed_work(&core->timeout);
 	if (ret) {
-		pvbus_fail(&core->dev, "cannot go into service (%d)", ret);
+		pvbus_fail(&core->dev, "connected: failed (%d)", ret);
 		return;
 	}
-	tell(core, XenbusStateConnected, false);
+	pvbus_write_state(core, XenbusStateConnected, false);
 	pvbus_settled(core);
 }
 
 /*
- * The back end has started anew, or failed and may do so.  It must see that we
- * are closed before it sees new nodes: blkback looks at those it finds as soon
- * as it is there, and may be mapping our old rings at this moment.
+ * The back end has restarted, or failed and may restart.  It must see that we
+ * are Closed before it sees new nodes: blkback reads the nodes that it finds as
+ * soon as it starts, and may be mapping our former rings at this moment.
  */
-static void start_over(struct pvbus_core *core)
+static void pvbus_reconnect(struct pvbus_core *core)
 {
-	/* Not for ever with one that takes nothing that we offer. */
-	if (core->stage == PVBUS_OFFERED)
-		core->failures++;
-	core->again = core->failures < PVBUS_FAILURES;
-	leave(core);
+	/* Not for ever with a back end that never connects. */
+	pvbus_slow_down(core, core->stage == PVBUS_PUBLISHED);
+	core->reconnect = core->failures < PVBUS_FAILURES;
+	core->broken |= !core->reconnect;
+	pvbus_close(core);
 }
 
-/* The tool stack takes a device offline before it removes it. */
-static bool stays(struct pvbus_core *core)
+static bool pvbus_is_online(struct pvbus_core *core)
 {
-	return (core->stage == PVBUS_OFFERED || core->stage == PVBUS_JOINED) &&
-	       pvstore_read_feature(core->dev.backend, "online", 0, 1);
+	return (core->stage == PVBUS_PUBLISHED ||
+		core->stage == PVBUS_CONNECTED) &&
+	       pvbus_says_online(core, false);
 }
 
-/* The back end waits for us. */
-static void backend_waits(struct pvbus_core *core)
+/*
+ * Do the device's back ends have so many pages mapped that we have given up
+ * that it may have no further ones?  They would be missing to other devices.
+ */
+static bool pvbus_holds_too_much(struct pvbus_core *core)
 {
-	if (core->stage == PVBUS_JOINED)
-		start_over(core);
-	else if (core->stage == PVBUS_APART && !core->broken)
-		offer(core);
+	unsigned int pages = pvgrant_account_pages(core->account);
+	bool held = pvgrant_account_full(core->account);
+
+	if (held && !core->held)
+		dev_warn(&core->dev.dev, "pages: %u of earlier connections are still mapped by the back end (%d); connecting when it has unmapped some\n",
+			 pages, -EBUSY);
+	core->held = held;
+	if (held)
+		mod_delayed_work(pvbus_queue, &core->pause, PVBUS_HELD_TIME);
+	return held;
 }
 
-static void backend_connected(struct pvbus_core *core)
+/* The back end waits for our nodes. */
+static void pvbus_backend_waits(struct pvbus_core *core)
+{
+	if (core->stage == PVBUS_CONNECTED)
+		pvbus_reconnect(core);
+	else if (core->stage == PVBUS_DISCONNECTED && !core->broken &&
+		 !pvbus_has_to_pause(core) && !pvbus_holds_too_much(core))
+		pvbus_publish(core);
+}
+
+/*
+ * A node of the back end may have changed.  Not at once after the last time: a
+ * change of a disk's size is a line in the log and an event for user programs.
+ */
+static void pvbus_note_change(struct pvbus_core *core)
+{
+	if (time_before(jiffies, core->noticed)) {
+		mod_delayed_work(pvbus_queue, &core->pause,
+				 core->noticed - jiffies);
+		return;
+	}
+	core->noticed = jiffies + PVBUS_CHANGE_TIME;
+	core->driver->changed(&core->dev);
+}
+
+static void pvbus_backend_connected(struct pvbus_core *core)
 {
 	const struct pvbus_driver *driver = core->driver;
 
-	if (core->stage == PVBUS_OFFERED)
-		join(core);
-	else if (core->stage == PVBUS_JOINED && driver->changed)
-		driver->changed(&core->dev);
-	else if (core->stage == PVBUS_APART)
-		leave(core);	/* connected with who was here before us */
+	if (core->stage == PVBUS_PUBLISHED)
+		pvbus_connect(core);
+	else if (core->stage == PVBUS_CONNECTED && driver->changed)
+		pvbus_note_change(core);
+	else if (core->stage == PVBUS_DISCONNECTED)
+		pvbus_close(core); /* connected to a kernel before this one */
 }
 
-static void backend_closing(struct pvbus_core *core)
+static void pvbus_backend_closing(struct pvbus_core *core)
 {
-	if (stays(core)) {
-		start_over(core);
+	if (pvbus_is_online(core)) {
+		pvbus_reconnect(core);
 		return;
 	}
-	if (core->stage == PVBUS_JOINED && !core->broken &&
+	if (core->stage == PVBUS_CONNECTED && !core->broken &&
 	    core->driver->closing(&core->dev) == -EBUSY)
 		return;		/* until pvbus_may_close() */
-	if (core->stage != PVBUS_LEAVING)
-		leave(core);
+	if (core->stage != PVBUS_CLOSING)
+		pvbus_close(core);
 }
 
-/* The back end is not there, or has just come. */
-static void backend_absent(struct pvbus_core *core)
+/* The back end does not exist, or has just been made. */
+static void pvbus_backend_absent(struct pvbus_core *core)
 {
-	part(core);
+	pvbus_disconnect(core);
 	if (core->failures < PVBUS_FAILURES)
 		core->broken = false;
 	if (!core->broken)
-		tell(core, XenbusStateInitialising, false);
+		pvbus_write_state(core, XenbusStateInitialising, false);
 }
 
-static void backend_closed(struct pvbus_core *core)
+/*
+ * The tool stack has taken the device offline, and both ends are closed: its
+ * driver gives it back, so that no disk is left that cannot be used.  The
+ * directories may stay as they are, if the tool stack has not waited.
+ */
+static void pvbus_detach(struct pvbus_core *core)
 {
-	if (stays(core))
-		start_over(core);
-	part(core);
+	core->detached = true;
+	/* The back end, too, can write all this, again and again. */
+	pvbus_slow_down(core, false);
+	pvbus_settled(core);
+	pvbus_scan_again();
+}
+
+static void pvbus_backend_closed(struct pvbus_core *core)
+{
+	bool again;
+	int ret;
+
+	if (pvbus_is_online(core))
+		pvbus_reconnect(core);
+	pvbus_disconnect(core);
 	if (core->failures < PVBUS_FAILURES)
 		core->broken = false;
-	tell(core, core->again ? XenbusStateInitialising : XenbusStateClosed,
-	     false);
-	core->again = false;
+	/* The tool stack may have begun to remove it during a pause. */
+	again = !core->broken &&
+		((core->reconnect && pvbus_says_online(core, true)) ||
+		 (core->retry && pvbus_says_online(core, false)));
+	if (again && pvbus_has_to_pause(core)) {
+		pvbus_write_state(core, XenbusStateClosed, false);
+		return;
+	}
+	ret = pvbus_write_state(core, again ? XenbusStateInitialising :
+					      XenbusStateClosed, false);
+	if (again && ret && ret != -ENOENT) {
+		/* No room in the store, for instance: no watch will say so. */
+		mod_delayed_work(pvbus_queue, &core->pause, PVBUS_WATCH_TIME);
+		return;
+	}
+	/*
+	 * The back end is still Closed when another of its nodes changes before
+	 * it has seen our state; pvbus_publish() ends the reconnection.
+	 */
+	if (again)
+		return;
+	core->reconnect = false;
+	core->retry = false;
+	if (!pvbus_says_online(core, true))
+		pvbus_detach(core);
 }
 
-/* Tell the tool stack as well; it reads this node if it reads anything. */
-static void report(struct pvbus_core *core)
+/*
+ * Of a device that its driver has given back: the tool stack may have plugged it in
+ * again, in the same directories.
+ */
+static void pvbus_update_detached(struct pvbus_core *core)
+{
+	enum xenbus_state backend;
+
+	if (!pvbus_find_backend(core) ||
+	    !pvbus_read_backend_state(core, &backend) ||
+	    backend < XenbusStateInitialising ||
+	    backend > XenbusStateConnected || !pvbus_says_online(core, true) ||
+	    pvbus_has_to_pause(core))
+		return;
+	pvbus_offer(core);
+}
+
+/* The error's text for the tool stack, in the node that xenbus.h names. */
+static void pvbus_write_error(struct pvbus_core *core)
 {
 	char *dir = kasprintf(GFP_KERNEL, "error/%s", core->dev.node);
 
 	if (dir)
-		pvstore_write(PVSTORE_NO_TXN, dir, "error", core->why);
+		pvstore_write(PVSTORE_NO_TXN, dir, "error", core->error);
 	kfree(dir);
 }
 
-static void take_requests(struct pvbus_core *core)
+static void pvbus_take_requests(struct pvbus_core *core)
 {
 	if (test_and_clear_bit(PVBUS_RESTART, &core->requests) &&
-	    core->stage == PVBUS_JOINED) {
-		core->again = true;
-		leave(core);
+	    core->stage == PVBUS_CONNECTED) {
+		core->reconnect = true;
+		pvbus_close(core);
 	}
 	if (!test_bit(PVBUS_FAILED, &core->requests))
 		return;
-	report(core);
-	core->failures++;
+	pvbus_write_error(core);
+	pvbus_slow_down(core, true);
 	core->broken = true;
-	core->again = false;
-	leave(core);
+	core->reconnect = false;
+	core->retry = true;
+	pvbus_close(core);
+	if (core->stage == PVBUS_DISCONNECTED)
+		pvbus_call_given_up(core);
 	clear_bit(PVBUS_FAILED, &core->requests);
 	pvbus_settled(core);
 }
 
-static void step(struct pvbus_core *core)
+static bool pvbus_lacks_state(struct pvbus_core *core)
+{
+	unsigned long long state;
+
+	return core->dev.state == XenbusStateUnknown &&
+	       pvstore_read_uint(PVSTORE_NO_TXN, core->dev.node, "state",
+				 &state) == -ENOENT;
+}
+
+static void pvbus_update(struct pvbus_core *core)
 {
 	enum xenbus_state backend;
 
-	if (is_replaced(core)) {
+	if (pvbus_is_replaced(core)) {
 		WRITE_ONCE(core->replaced, true);
 		pvbus_scan_again();
 		return;
 	}
-	take_requests(core);
-	if (core->stage == PVBUS_APART && !find_backend(core))
+	if (core->detached && !core->driver)
+		pvbus_update_detached(core);
+	if (core->detached || !core->driver)
 		return;
-	if (!backend_state(core, &backend))
+	/* The tool stack may still be writing our nodes, the state last. */
+	if (pvbus_lacks_state(core)) {
+		mod_delayed_work(pvbus_queue, &core->pause, PVBUS_WATCH_TIME);
 		return;
-	if (core->stage == PVBUS_LEAVING) {
-		if (holds_on(backend))
+	}
+	pvbus_take_requests(core);
+	if (core->stage == PVBUS_DISCONNECTED && !pvbus_find_backend(core))
+		return;
+	if (!pvbus_read_backend_state(core, &backend))
+		return;
+	if (core->stage == PVBUS_CLOSING) {
+		if (pvbus_backend_may_map(backend))
 			return;
-		part(core);
+		pvbus_disconnect(core);
 	}
 	switch (backend) {
 	case XenbusStateUnknown:
 	case XenbusStateInitialising:
-		backend_absent(core);
+		pvbus_backend_absent(core);
 		break;
 	case XenbusStateInitWait:
 	case XenbusStateInitialised:
-		backend_waits(core);
+		pvbus_backend_waits(core);
 		break;
 	case XenbusStateConnected:
-		backend_connected(core);
+		pvbus_backend_connected(core);
 		break;
 	case XenbusStateClosing:
-		backend_closing(core);
+		pvbus_backend_closing(core);
 		break;
 	case XenbusStateClosed:
-		backend_closed(core);
+		pvbus_backend_closed(core);
 		break;
 	case XenbusStateReconfiguring:
 	case XenbusStateReconfigured:
@@ -483,59 +550,91 @@ static void step(struct pvbus_core *core)
 	}
 }
 
-static void step_work(struct work_struct *work)
+/*
+ * Calls of a driver.  Its disk may be what the memory that they allocate would
+ * otherwise be written to.
+ */
+static unsigned int pvbus_begin(struct pvbus_core *core)
 {
-	struct pvbus_core *core = container_of(work, struct pvbus_core, step);
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&core->lock);
-	if (core->driver)
-		step(core);
-	mutex_unlock(&core->lock);
+	return noio;
 }
 
-static void late_work(struct work_struct *work)
+static void pvbus_end(struct pvbus_core *core, unsigned int noio)
+{
+	mutex_unlock(&core->lock);
+	memalloc_noio_restore(noio);
+}
+
+static void pvbus_update_worker(struct work_struct *work)
+{
+	struct pvbus_core *core = container_of(work, struct pvbus_core, update);
+	unsigned int noio = pvbus_begin(core);
+
+	if (!core->gone && (core->driver || core->given_back))
+		pvbus_update(core);
+	pvbus_end(core, noio);
+}
+
+static void pvbus_pause_worker(struct work_struct *work)
 {
 	struct pvbus_core *core = container_of(to_delayed_work(work),
-					       struct pvbus_core, late);
-	struct pvbus_device *dev = &core->dev;
-	enum xenbus_state backend = XenbusStateUnknown;
+					       struct pvbus_core, pause);
 
-	mutex_lock(&core->lock);
-	if (!core->driver || !dev->backend || core->stage == PVBUS_JOINED)
-		goto out;
-	backend_state(core, &backend);
-	if (core->stage == PVBUS_LEAVING) {
-		if (holds_on(backend))
-			dev_warn(&dev->dev, "back end stays %s; what it still holds is kept apart\n",
-				 pvbus_state_name(backend));
-		part(core);
-		queue_work(pvbus_queue, &core->step);
-	} else if (!core->broken && backend != XenbusStateClosed) {
-		dev_warn(&dev->dev, "back end %s does not answer: it is %s, we are %s\n",
-			 dev->backend, pvbus_state_name(backend),
-			 pvbus_state_name(dev->state));
-	}
-out:
-	mutex_unlock(&core->lock);
+	queue_work(pvbus_queue, &core->update);
 }
 
-/* Stop for good, and give the back end some time to notice. */
-static void take_leave(struct pvbus_core *core)
+static void pvbus_timeout_worker(struct work_struct *work)
 {
-	unsigned long end = jiffies + PVBUS_LEAVE;
+	struct pvbus_core *core = container_of(to_delayed_work(work),
+					       struct pvbus_core, timeout);
+	struct pvbus_device *dev = &core->dev;
+	enum xenbus_state backend = XenbusStateUnknown;
+	unsigned int noio = pvbus_begin(core);
+
+	if (core->driver && pvbus_lacks_state(core))
+		dev_warn(&dev->dev, "state: missing (%d); waiting for it\n",
+			 -ENOENT);
+	if (!core->driver || !dev->backend || core->stage == PVBUS_CONNECTED)
+		goto out;
+	pvbus_read_backend_state(core, &backend);
+	if (core->stage == PVBUS_CLOSING) {
+		if (pvbus_backend_may_map(backend))
+			dev_warn(&dev->dev, "%s/state: still %s after %u s (%d); pages that it has mapped are set aside\n",
+				 dev->backend, pvbus_state_name(backend),
+				 PVBUS_CLOSE_TIME / HZ, -ETIMEDOUT);
+		pvbus_disconnect(core);
+		queue_work(pvbus_queue, &core->update);
+	} else if (!core->broken && backend != XenbusStateClosed) {
+		dev_warn(&dev->dev, "%s/state: still %s after %u s, ours is %s (%d); waiting\n",
+			 dev->backend, pvbus_state_name(backend),
+			 PVBUS_RESPONSE_TIME / HZ, pvbus_state_name(dev->state),
+			 -ETIMEDOUT);
+	}
+out:
+	pvbus_end(core, noio);
+}
+
+/* Close for good, and give the back end time to unmap. */
+static void pvbus_close_and_wait(struct pvbus_core *core)
+{
+	unsigned long end = jiffies + PVBUS_CLOSE_TIME;
 	enum xenbus_state backend;
 
-	if (core->stage == PVBUS_APART)
+	if (core->stage == PVBUS_DISCONNECTED)
 		return;
-	if (core->stage == PVBUS_JOINED)
+	if (core->stage == PVBUS_CONNECTED)
 		core->driver->closing(&core->dev);
-	if (!tell(core, XenbusStateClosed, false)) {
-		reinit_completion(&core->moved);
-		while (backend_state(core, &backend) && holds_on(backend) &&
+	if (!pvbus_write_state(core, XenbusStateClosed, false)) {
+		reinit_completion(&core->backend_changed);
+		while (pvbus_read_backend_state(core, &backend) &&
+		       pvbus_backend_may_map(backend) &&
 		       time_before(jiffies, end))
-			wait_for_completion_timeout(&core->moved, HZ);
+			wait_for_completion_timeout(&core->backend_changed, HZ);
 	}
-	part(core);
+	pvbus_disconnect(core);
 }
 
 /**
@@ -548,65 +647,123 @@ static void take_leave(struct pvbus_core *core)
  */
 int pvbus_core_bind(struct pvbus_core *core, const struct pvbus_driver *driver)
 {
+	unsigned int noio = pvbus_begin(core);
+	bool again;
 	int ret;
 
-	mutex_lock(&core->lock);
-	/* What was wrong the last time is not what may be wrong now. */
+	/* An earlier failure need not be this attempt's. */
 	core->requests = 0;
+	pvbus_learn_identity(core, driver);
 	ret = driver->probe(&core->dev);
-	if (!ret) {
+	again = !ret && pvbus_is_another(core, PVSTORE_NO_TXN, driver);
+	if (again) {
+		/* The driver may have read half of what is being written. */
+		if (driver->remove)
+			driver->remove(&core->dev);
+		ret = -ENODEV;
+	}
+	WRITE_ONCE(core->refused, ret);
+	if (ret) {
+		pvbus_forget_identity(core);
+		/* As any that was refused: offered when its own nodes change. */
+		core->detached = false;
+		if (again)
+			pvbus_offer(core);
+		else
+			/* The root is on another one, or there will be no root. */
+			pvbus_settled(core);
+	} else {
 		core->driver = driver;
-		core->again = true;
+		core->reconnect = true;
 		core->broken = false;
 		core->failures = 0;
-		await(core, PVBUS_PATIENCE);
-		queue_work(pvbus_queue, &core->step);
+		if (!core->detached)
+			core->restarts = 0;
+		core->detached = false;
+		core->given_back = false;
+		pvbus_set_timeout(core, PVBUS_RESPONSE_TIME);
+		queue_work(pvbus_queue, &core->update);
 	}
-	mutex_unlock(&core->lock);
+	pvbus_end(core, noio);
 	return ret;
 }
 
-/** pvbus_core_unbind() - the driver gives the device back; may sleep */
+/**
+ * pvbus_core_unbind() - the driver gives the device back
+ * @core: the device
+ *
+ * Context: process; waits a while for the back end to unmap.
+ */
 void pvbus_core_unbind(struct pvbus_core *core)
 {
-	mutex_lock(&core->lock);
-	take_leave(core);
+	unsigned int noio = pvbus_begin(core);
+
+	pvbus_close_and_wait(core);
+	/* Another device in our directory will be recognised by its state. */
+	pvbus_write_state(core, XenbusStateClosed, false);
 	if (core->driver->remove)
 		core->driver->remove(&core->dev);
 	core->driver = NULL;
-	mutex_unlock(&core->lock);
+	core->given_back = true;
+	pvbus_forget_identity(core);
+	pvbus_end(core, noio);
 }
 
-/** pvbus_core_shutdown() - the system goes down or another kernel comes up */
+/**
+ * pvbus_core_shutdown() - the system shuts down or starts another kernel
+ * @core: the device, with or without driver
+ *
+ * Context: process; waits a while for the back end to unmap.
+ */
 void pvbus_core_shutdown(struct pvbus_core *core)
 {
-	mutex_lock(&core->lock);
+	unsigned int noio = pvbus_begin(core);
+
 	if (core->driver)
-		take_leave(core);
-	mutex_unlock(&core->lock);
+		pvbus_close_and_wait(core);
+	pvbus_end(core, noio);
 }
 
-/** pvbus_core_init() - a device has appeared; id, type and node are set */
+/**
+ * pvbus_core_init() - a device has appeared
+ * @core: zeroed, then given the id, type and node of its device
+ *
+ * Context: process; reads XenStore.
+ */
 void pvbus_core_init(struct pvbus_core *core)
 {
 	core->dev.core = core;
+	core->account = pvgrant_account_new();
 	mutex_init(&core->lock);
-	spin_lock_init(&core->why_lock);
-	init_completion(&core->moved);
-	INIT_WORK(&core->step, step_work);
-	INIT_DELAYED_WORK(&core->late, late_work);
-	core->watch.changed = backend_changed;
-	if (own_state(core, PVSTORE_NO_TXN, &core->dev.state))
+	spin_lock_init(&core->error_lock);
+	init_completion(&core->backend_changed);
+	INIT_WORK(&core->update, pvbus_update_worker);
+	INIT_DELAYED_WORK(&core->timeout, pvbus_timeout_worker);
+	INIT_DELAYED_WORK(&core->pause, pvbus_pause_worker);
+	core->watch.changed = pvbus_backend_changed;
+	if (pvbus_read_own_state(core, PVSTORE_NO_TXN, &core->dev.state))
 		core->dev.state = XenbusStateUnknown;
 }
 
-/** pvbus_core_exit() - no driver is bound, none will be; may sleep */
+/**
+ * pvbus_core_exit() - a device has gone
+ * @core: the device; no driver is bound, and none will be
+ *
+ * Context: process; sleeps.
+ */
 void pvbus_core_exit(struct pvbus_core *core)
 {
 	mutex_lock(&core->lock);
-	forget_backend(core);
+	/* Of what an update would set, nothing would be taken back. */
+	core->gone = true;
+	pvbus_unwatch_backend(core);
 	mutex_unlock(&core->lock);
-	cancel_work_sync(&core->step);
-	cancel_delayed_work_sync(&core->late);
+	/* An update may set either, and either may queue an update. */
+	cancel_work_sync(&core->update);
+	cancel_delayed_work_sync(&core->timeout);
+	cancel_delayed_work_sync(&core->pause);
+	cancel_work_sync(&core->update);
+	pvgrant_account_put(core->account);
+	core->account = NULL;
 	pvbus_settled(core);
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who has which grant reference: the free list, pools taken from it, and
- * areas of pages shared as a whole.
+ * Allocation of grant references: the free list, pools taken from it, and areas
+ * of pages shared as a whole.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/init.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
@@ -15,100 +18,146 @@
 
 #include "grant.h"
 
-/* Free references: a list through the free entries themselves. */
-static DEFINE_SPINLOCK(free_lock);
-static grant_ref_t free_head = PVGRANT_NONE;
-static unsigned int free_count;
-static unsigned int total_count;
-/* Ones whose users never gave them back, or gave them back still granting. */
-static unsigned int lost_count;
+/* Free references form a list through the free entries themselves. */
+static DEFINE_SPINLOCK(pvgrant_lock);
+static grant_ref_t pvgrant_free_head = PVGRANT_NONE;
+static unsigned int pvgrant_free_count;
+static unsigned int pvgrant_total_count;
+/* Never given back by their users, or given back while they still granted. */
+static unsigned int pvgrant_lost_count;
+/* Serialises pvguest_grant_grow() and what follows from it. */
+static DEFINE_MUTEX(pvgrant_grow_lock);
 
-static grant_ref_t pop_locked(void)
+static grant_ref_t pvgrant_pop(void)
 {
-	grant_ref_t ref = free_head;
+	grant_ref_t ref = pvgrant_free_head;
 
-	free_head = pvgrant_link(ref);
-	free_count--;
+	pvgrant_free_head = pvguest_grant_link(ref);
+	pvgrant_free_count--;
 	return ref;
 }
 
-static void push_locked(grant_ref_t ref)
+static void pvgrant_push(grant_ref_t ref)
 {
-	pvgrant_set_link(ref, free_head);
-	free_head = ref;
-	free_count++;
+	pvguest_grant_set_link(ref, pvgrant_free_head);
+	pvgrant_free_head = ref;
+	pvgrant_free_count++;
 }
 
-/** pvgrant_add_free() - the table has grown by these references */
-void pvgrant_add_free(grant_ref_t first, unsigned int count)
+/* Make at least @refs more references; sleeps. */
+static int pvgrant_grow(unsigned int refs)
 {
-	grant_ref_t ref = first + count;
-	unsigned long flags;
+	unsigned int count;
+	grant_ref_t first, ref;
+	unsigned int noio;
+	int ret;
 
-	spin_lock_irqsave(&free_lock, flags);
-	/* Lower ones are given out first. */
-	while (ref-- > first)
-		push_locked(ref);
-	total_count += count;
-	spin_unlock_irqrestore(&free_lock, flags);
+	/* The lock's holder must not wait for a disk that waits for the lock. */
+	noio = memalloc_noio_save();
+	mutex_lock(&pvgrant_grow_lock);
+	ret = pvguest_grant_grow(refs, &first, &count);
+	if (!ret) {
+		spin_lock_irq(&pvgrant_lock);
+		/* Lower numbers are given out first. */
+		for (ref = first + count; ref-- > first;)
+			pvgrant_push(ref);
+		pvgrant_total_count += count;
+		spin_unlock_irq(&pvgrant_lock);
+	}
+	mutex_unlock(&pvgrant_grow_lock);
+	memalloc_noio_restore(noio);
+	return ret;
 }
 
-/** pvgrant_spare() - one reference, in any context, or PVGRANT_NONE */
+/**
+ * pvgrant_spare() - one free reference, without making more
+ *
+ * Context: any.
+ * Return: the reference, or PVGRANT_NONE if none is free.
+ */
 grant_ref_t pvgrant_spare(void)
 {
 	grant_ref_t ref = PVGRANT_NONE;
 	unsigned long flags;
 
-	spin_lock_irqsave(&free_lock, flags);
-	if (free_count)
-		ref = pop_locked();
-	spin_unlock_irqrestore(&free_lock, flags);
+	spin_lock_irqsave(&pvgrant_lock, flags);
+	if (pvgrant_free_count)
+		ref = pvgrant_pop();
+	spin_unlock_irqrestore(&pvgrant_lock, flags);
 	return ref;
 }
 
-static int take_refs(grant_ref_t *refs, unsigned int count)
+static int pvgrant_take_refs(grant_ref_t *refs, unsigned int count)
 {
 	unsigned int missing, i;
 	unsigned long flags;
 	int ret;
 
 	for (;;) {
-		spin_lock_irqsave(&free_lock, flags);
-		if (free_count >= count)
+		spin_lock_irqsave(&pvgrant_lock, flags);
+		if (pvgrant_free_count >= count)
 			break;
-		missing = count - free_count;
-		spin_unlock_irqrestore(&free_lock, flags);
-		ret = pvgrant_table_grow(missing);
+		missing = count - pvgrant_free_count;
+		spin_unlock_irqrestore(&pvgrant_lock, flags);
+		ret = pvgrant_grow(missing);
 		if (ret)
 			return ret;
 	}
-	/* The pool gives out its last one first. */
+	/* A pool gives out its last element first. */
 	for (i = count; i--;)
-		refs[i] = pop_locked();
-	spin_unlock_irqrestore(&free_lock, flags);
+		refs[i] = pvgrant_pop();
+	spin_unlock_irqrestore(&pvgrant_lock, flags);
 	return 0;
 }
 
-/** pvgrant_give_back() - references that grant nothing any more are free */
+/**
+ * pvgrant_give_back() - free references that grant nothing any more
+ * @refs: the references
+ * @count: how many
+ *
+ * One that still grants is counted as lost, and not used again.
+ *
+ * Context: any.
+ */
 void pvgrant_give_back(const grant_ref_t *refs, unsigned int count)
 {
 	unsigned long flags;
 	unsigned int i;
 
-	spin_lock_irqsave(&free_lock, flags);
+	spin_lock_irqsave(&pvgrant_lock, flags);
 	for (i = 0; i < count; i++) {
-		if (WARN_ON_ONCE(!pvgrant_idle(refs[i])))
-			lost_count++;
+		if (WARN_ON_ONCE(!pvguest_grant_idle(refs[i])))
+			pvgrant_lost_count++;
 		else
-			push_locked(refs[i]);
+			pvgrant_push(refs[i]);
 	}
-	spin_unlock_irqrestore(&free_lock, flags);
+	spin_unlock_irqrestore(&pvgrant_lock, flags);
 }
+
+/**
+ * pvgrant_can_spare() - may a device take references that it could do without?
+ * @refs: how many
+ *
+ * For further rings and for caches.  The result is a hint: several devices may get
+ * it for the same references.
+ *
+ * Context: any.
+ * Return: true if a reserve is left for what others cannot do without.
+ */
+bool pvgrant_can_spare(unsigned int refs)
+{
+	unsigned int left = pvguest_grant_left();
+	unsigned int all = READ_ONCE(pvgrant_total_count) + left;
+
+	return READ_ONCE(pvgrant_free_count) + left >=
+	       refs + min(PVGRANT_RESERVE, all / 4);
+}
+EXPORT_SYMBOL_GPL(pvgrant_can_spare);
 
 /**
  * pvgrant_pool_init() - set references aside
  * @pool: the pool
- * @size: how many
+ * @size: number of references
  *
  * Context: process; sleeps.
  * Return: 0, -ENOSPC if the hypervisor allows this domain no more references,
@@ -122,7 +171,7 @@ int pvgrant_pool_init(struct pvgrant_pool *pool, unsigned int size)
 	pool->refs = kvmalloc_array(size, sizeof(*pool->refs), GFP_KERNEL);
 	if (!pool->refs)
 		return -ENOMEM;
-	ret = take_refs(pool->refs, size);
+	ret = pvgrant_take_refs(pool->refs, size);
 	if (ret) {
 		kvfree(pool->refs);
 		pool->refs = NULL;
@@ -130,6 +179,7 @@ int pvgrant_pool_init(struct pvgrant_pool *pool, unsigned int size)
 	}
 	pool->free = size;
 	pool->size = size;
+	pool->account = pvgrant_account_opened();
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pvgrant_pool_init);
@@ -141,14 +191,28 @@ EXPORT_SYMBOL_GPL(pvgrant_pool_init);
 void pvgrant_pool_destroy(struct pvgrant_pool *pool)
 {
 	if (WARN_ON_ONCE(pool->free != pool->size))
-		lost_count += pool->size - pool->free;
+		pvgrant_lost_count += pool->size - pool->free;
 	pvgrant_give_back(pool->refs, pool->free);
 	kvfree(pool->refs);
 	*pool = (struct pvgrant_pool) {};
 }
 EXPORT_SYMBOL_GPL(pvgrant_pool_destroy);
 
-static void free_pages_of(struct pvgrant_area *area)
+/**
+ * pvgrant_pool_release() - give one reference of a pool back for good
+ * @pool: the pool, smaller by one afterwards
+ * @ref: taken from it; grants nothing any more
+ *
+ * Context: any.
+ */
+void pvgrant_pool_release(struct pvgrant_pool *pool, grant_ref_t ref)
+{
+	pool->size--;
+	pvgrant_give_back(&ref, 1);
+}
+EXPORT_SYMBOL_GPL(pvgrant_pool_release);
+
+static void pvgrant_area_free_pages(struct pvgrant_area *area)
 {
 	unsigned int i;
 
@@ -184,22 +248,22 @@ int pvgrant_area_alloc(struct pvgrant_area *area, domid_t domain,
 		if (!area->pages[i])
 			goto no_memory;
 	}
-	/* One by one, so that what a back end keeps is one page of memory. */
+	/* Single pages, so that a back end keeps no more than it has mapped. */
 	area->va = count == 1 ? page_address(area->pages[0]) :
 		   vmap(area->pages, count, VM_MAP, PAGE_KERNEL);
 	if (!area->va)
 		goto no_memory;
-	ret = take_refs(area->refs, count);
+	ret = pvgrant_take_refs(area->refs, count);
 	if (ret) {
-		free_pages_of(area);
+		pvgrant_area_free_pages(area);
 		return ret;
 	}
 	for (i = 0; i < count; i++)
-		pvgrant_allow(area->refs[i], domain, area->pages[i], false);
+		pvguest_grant_allow(area->refs[i], domain, area->pages[i], false);
 	return 0;
 
 no_memory:
-	free_pages_of(area);
+	pvgrant_area_free_pages(area);
 	return -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(pvgrant_area_alloc);
@@ -208,7 +272,7 @@ EXPORT_SYMBOL_GPL(pvgrant_area_alloc);
  * pvgrant_area_free() - take pages back from a domain
  * @area: made by pvgrant_area_alloc(), or all zero
  *
- * What the back end has mapped still is released when it lets go.
+ * A page that the back end still has mapped is freed when it is unmapped.
  *
  * Context: process; sleeps.
  */
@@ -219,7 +283,7 @@ void pvgrant_area_free(struct pvgrant_area *area)
 	if (area->count > 1)
 		vunmap(area->va);
 	for (i = 0; i < area->count; i++) {
-		if (pvgrant_revoke(area->refs[i])) {
+		if (pvguest_grant_revoke(area->refs[i])) {
 			pvgrant_give_back(&area->refs[i], 1);
 			__free_page(area->pages[i]);
 		} else {
@@ -230,21 +294,26 @@ void pvgrant_area_free(struct pvgrant_area *area)
 }
 EXPORT_SYMBOL_GPL(pvgrant_area_free);
 
-static int grants_show(struct seq_file *m, void *v)
+static int pvgrant_show(struct seq_file *m, void *v)
 {
-	pvgrant_table_show(m);
-	/* References that front ends have, used or in their pools. */
-	seq_printf(m, "in_use %u\n", total_count - free_count);
-	seq_printf(m, "free %u\n", free_count);
-	seq_printf(m, "lost %u\n", lost_count);
+	pvguest_grant_show(m);
+	/* in_use: references of front ends, granting or in their pools. */
+	seq_printf(m, "in_use %u\n", pvgrant_total_count - pvgrant_free_count);
+	seq_printf(m, "free %u\n", pvgrant_free_count);
+	seq_printf(m, "lost %u\n", pvgrant_lost_count);
 	pvgrant_deferred_show(m);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(grants);
+DEFINE_SHOW_ATTRIBUTE(pvgrant);
 
 static int __init pvgrant_init(void)
 {
-	return pvguest_running() ? pvgrant_table_init() : 0;
+	int ret;
+
+	if (!pvguest_running())
+		return 0;
+	ret = pvguest_grant_init();
+	return ret ?: pvgrant_grow(1);
 }
 
 /* Before any front end. */
@@ -257,10 +326,10 @@ static int __init pvgrant_debugfs(void)
 	if (!pvguest_running())
 		return 0;
 	dir = debugfs_lookup("pvguest", NULL);
-	debugfs_create_file("grants", 0400, dir, NULL, &grants_fops);
+	debugfs_create_file("grants", 0400, dir, NULL, &pvgrant_fops);
 	dput(dir);
 	return 0;
 }
 
-/* After the port has made the directory. */
+/* After the port has made the directory in debugfs. */
 late_initcall_sync(pvgrant_debugfs);

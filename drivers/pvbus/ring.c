@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rarer half of the untrusted ring: set-up, a look at what the back end
- * has published, and the moment it is found to lie.
+ * The less frequent half of the untrusted ring: initialisation, reading the
+ * back end's index, and breaking a ring on a protocol error.
  */
 #include <linux/bitmap.h>
 #include <linux/build_bug.h>
@@ -31,7 +31,7 @@ EXPORT_SYMBOL_GPL(pvring_entries);
 /**
  * pvring_init() - start an empty ring
  * @ring: private half
- * @shared: zeroed pages, not yet announced to the back end
+ * @shared: zeroed pages, not yet known to the back end
  * @bytes: their size, room for one slot at least
  * @entry_size: bytes of a slot: the larger of request and response
  */
@@ -44,7 +44,7 @@ void pvring_init(struct pvring *ring, void *shared, size_t bytes,
 		.entries = pvring_entries(bytes, entry_size),
 		.entry_size = entry_size,
 	};
-	/* Either side's first message is worth an event. */
+	/* Both sides ask for an event with the first message. */
 	*ring->shared = (struct pvring_shared) {
 		.req_event = 1,
 		.rsp_event = 1,
@@ -55,10 +55,10 @@ EXPORT_SYMBOL_GPL(pvring_init);
 /**
  * pvring_break() - stop a ring whose back end broke the protocol
  * @ring: the ring
- * @field: what made no sense, such as "rsp.id"; kept as a pointer
- * @value: what was in it
+ * @field: the invalid field, such as "rsp.id"; kept as a pointer
+ * @value: its value
  *
- * From now on there is no room, no push and no response.  The first reason is
+ * From now on there is no room, no push and no response.  The first field is
  * the one that is kept.
  *
  * Context: any.
@@ -68,16 +68,16 @@ void pvring_break(struct pvring *ring, const char *field, u64 value)
 	if (ring->broken)
 		return;
 	ring->broken_value = value;
-	/* Who sees the field named sees its value. */
+	/* The value before the field: a reader that sees this sees that. */
 	smp_store_release(&ring->broken, field);
 }
 EXPORT_SYMBOL_GPL(pvring_break);
 
 /**
- * pvring_look() - see how many responses the back end has published
+ * pvring_look() - read how many responses the back end has published
  * @ring: the ring
  *
- * Its index may only go forward, and not beyond the requests it was shown.
+ * rsp_prod may only go forward, and not beyond the requests published.
  *
  * Return: responses to take; 0 also if the ring has just been found broken.
  */
@@ -86,7 +86,7 @@ u32 pvring_look(struct pvring *ring)
 	u32 prod = READ_ONCE(ring->shared->rsp_prod);
 	u32 seen = ring->rsp_seen;
 
-	/* The index before the responses, and before what it may not pass. */
+	/* The index before the responses, and before the limit it is held to. */
 	virt_rmb();
 	if (prod - seen > READ_ONCE(ring->req_pushed) - seen) {
 		pvring_break(ring, "rsp_prod", prod);
@@ -119,7 +119,7 @@ int pvring_ids_init(struct pvring_ids *ids, u32 size)
 		pvring_ids_destroy(ids);
 		return -ENOMEM;
 	}
-	/* Low ids first: what they index stays in few cache lines. */
+	/* Low ids first, so that arrays indexed by them touch few lines. */
 	for (i = 0; i < size; i++)
 		ids->free_list[i] = size - 1 - i;
 	ids->free = size;
@@ -128,7 +128,12 @@ int pvring_ids_init(struct pvring_ids *ids, u32 size)
 }
 EXPORT_SYMBOL_GPL(pvring_ids_init);
 
-/** pvring_ids_destroy() - undo pvring_ids_init(), also a failed one */
+/**
+ * pvring_ids_destroy() - undo pvring_ids_init()
+ * @ids: the set, also after a failure of that; empty afterwards
+ *
+ * Context: any.
+ */
 void pvring_ids_destroy(struct pvring_ids *ids)
 {
 	kfree(ids->free_list);

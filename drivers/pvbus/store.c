@@ -1,34 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What kernel code asks of the store: one call, one answer, checked.
+ * XenStore for kernel code: one call, one checked reply.
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <pvbus/store.h>
 
 #include "store_client.h"
 
-/* Seconds after which a silent daemon is reported. */
-#define STORE_PATIENCE	30
-/* And after which it is left alone when the system goes down. */
-#define STORE_FAREWELL	5
+/* Seconds after which a silent daemon is logged. */
+#define STORE_REPORT_TIME	30
+/* Seconds to wait for a silent daemon while the system shuts down. */
+#define STORE_SHUTDOWN_TIME	5
 /* Bytes that all names in one directory may have. */
 #define STORE_LIST_MAX	(256 * 1024)
-/* How often a directory may change while it is read piece by piece. */
+/* Seconds to wait for a daemon that has no room for another transaction. */
+#define STORE_BEGIN_TIME	30
+/* Milliseconds between two attempts to open one, doubled up to a second. */
+#define STORE_BEGIN_PAUSE	10U
+#define STORE_BEGIN_PAUSE_MAX	1000U
+/* Attempts to read a directory that changes between its pieces. */
 #define STORE_LIST_TRIES	16
 
-static void answered(struct pvstore_request *req)
+static void pvstore_complete(struct pvstore_request *req)
 {
 	complete(&req->completed);
 }
 
-static int wait_answer(struct pvstore_request *req)
+static int pvstore_wait(struct pvstore_request *req)
 {
-	bool farewell, told = false;
+	bool shutdown, reported = false;
 	unsigned int waited = 0;
 	long left;
 
@@ -36,45 +42,47 @@ static int wait_answer(struct pvstore_request *req)
 		left = wait_for_completion_killable_timeout(&req->completed, HZ);
 		if (left > 0)
 			return req->error;
-		farewell = system_state > SYSTEM_RUNNING;
-		if (left < 0 || (farewell && ++waited >= STORE_FAREWELL)) {
-			if (pvstore_forsake(req))
+		shutdown = system_state > SYSTEM_RUNNING;
+		if (left < 0 || (shutdown && ++waited >= STORE_SHUTDOWN_TIME)) {
+			if (pvstore_abandon(req))
 				return left < 0 ? -EINTR : -ETIMEDOUT;
-			/* Answered just now. */
+			/* The reply has just come. */
 			wait_for_completion(&req->completed);
 			return req->error;
 		}
-		if (!farewell && !told && ++waited >= STORE_PATIENCE) {
-			pr_warn("pvbus: store: no answer for %u s to request %u of type %u; still waiting\n",
-				waited, req->head.req_id, req->head.type);
-			told = true;
+		if (!shutdown && !reported && ++waited >= STORE_REPORT_TIME) {
+			pr_warn("pvbus: store: request %u of type %u: no reply for %u s (%d); waiting\n",
+				req->head.req_id, req->head.type, waited,
+				-ETIMEDOUT);
+			reported = true;
 		}
 	}
 }
 
 /**
- * pvstore_carry_out() - submit a request and wait for the answer
+ * pvstore_call() - submit a request and wait for the reply
  * @req: the request; owner and payload have been filled in
  *
  * Context: process.
- * Return: 0, or a negative errno: req->error if it has been answered.
+ * Return: 0, or a negative errno: req->error if there was a reply.
  */
-int pvstore_carry_out(struct pvstore_request *req)
+int pvstore_call(struct pvstore_request *req)
 {
 	int ret;
 
-	req->done = answered;
+	req->done = pvstore_complete;
 	ret = pvstore_submit(req);
-	return ret ?: wait_answer(req);
+	return ret ?: pvstore_wait(req);
 }
 
 /*
- * Ask and wait.  The payload is @dir, "/", @node, a zero byte, and @len bytes
- * of @more.  On success the request is the caller's, to read the answer.
+ * Send a request and wait.  The payload is @dir, "/", @node, a zero byte, and
+ * @len bytes of @more.  On success the caller reads the reply and puts the
+ * request.
  */
-static struct pvstore_request *ask(u32 type, u32 txn, const char *dir,
-				   const char *node, const void *more,
-				   size_t len)
+static struct pvstore_request *pvstore_ask(u32 type, u32 txn, const char *dir,
+					   const char *node, const void *more,
+					   size_t len)
 {
 	size_t dir_len = strlen(dir), node_len = strlen(node);
 	struct pvstore_request *req;
@@ -91,18 +99,19 @@ static struct pvstore_request *ask(u32 type, u32 txn, const char *dir,
 		*p++ = '/';
 	memcpy(p, node, node_len + 1);
 	memcpy(p + node_len + 1, more, len);
-	ret = pvstore_carry_out(req);
+	ret = pvstore_call(req);
 	if (!ret)
 		return req;
 	pvstore_put(req);
 	return ERR_PTR(ret);
 }
 
-/* The same where the answer says nothing more than "OK". */
-static int tell(u32 type, u32 txn, const char *dir, const char *node,
-		const void *more, size_t len)
+/* A request whose reply has nothing but the result. */
+static int pvstore_command(u32 type, u32 txn, const char *dir, const char *node,
+			   const void *more, size_t len)
 {
-	struct pvstore_request *req = ask(type, txn, dir, node, more, len);
+	struct pvstore_request *req =
+		pvstore_ask(type, txn, dir, node, more, len);
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
@@ -124,7 +133,8 @@ static int tell(u32 type, u32 txn, const char *dir, const char *node,
 int pvstore_read(u32 txn, const char *dir, const char *node, char **value,
 		 unsigned int *len)
 {
-	struct pvstore_request *req = ask(XS_READ, txn, dir, node, "", 0);
+	struct pvstore_request *req =
+		pvstore_ask(XS_READ, txn, dir, node, "", 0);
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
@@ -164,13 +174,14 @@ int pvstore_read_uint(u32 txn, const char *dir, const char *node,
 EXPORT_SYMBOL_GPL(pvstore_read_uint);
 
 /**
- * pvstore_read_feature() - read a number that a back end offers
+ * pvstore_read_feature() - read a number with a default and a limit
  * @dir: its directory
  * @node: name of the feature
- * @absent: what holds if it is not there, or is no number
- * @max: what is made of any larger number
+ * @absent: returned if it does not exist, or is not a number
+ * @max: returned for any larger number
  *
  * Context: process.
+ * Return: the number, @absent or @max.
  */
 unsigned int pvstore_read_feature(const char *dir, const char *node,
 				  unsigned int absent, unsigned int max)
@@ -179,8 +190,8 @@ unsigned int pvstore_read_feature(const char *dir, const char *node,
 	int ret = pvstore_read_uint(PVSTORE_NO_TXN, dir, node, &value);
 
 	if (ret && ret != -ENOENT)
-		pr_warn("pvbus: %s/%s cannot be read as a number (%d), taken for %u\n",
-			dir, node, ret, absent);
+		pr_warn_ratelimited("pvbus: %s/%s: cannot be read as a number (%d); using %u\n",
+				    dir, node, ret, absent);
 	if (ret)
 		return absent;
 	return min_t(unsigned long long, value, max);
@@ -188,11 +199,11 @@ unsigned int pvstore_read_feature(const char *dir, const char *node,
 EXPORT_SYMBOL_GPL(pvstore_read_feature);
 
 /*
- * A directory that is too long for one message, in pieces.  Each begins with
- * the directory's generation; an empty name ends the last one.
+ * Read a directory that is too long for one message in pieces.  Each begins
+ * with the directory's generation; an empty name ends the last one.
  */
-static int list_pieces(u32 txn, const char *dir, const char *node, char *names,
-		       size_t *len)
+static int pvstore_list_pieces(u32 txn, const char *dir, const char *node,
+			       char *names, size_t *len)
 {
 	char generation[24] = "", offset[12];
 	struct pvstore_request *req;
@@ -200,8 +211,9 @@ static int list_pieces(u32 txn, const char *dir, const char *node, char *names,
 	bool last = false, same;
 
 	while (!last) {
-		req = ask(XS_DIRECTORY_PART, txn, dir, node, offset,
-			  scnprintf(offset, sizeof(offset), "%zu", got) + 1);
+		more = scnprintf(offset, sizeof(offset), "%zu", got) + 1;
+		req = pvstore_ask(XS_DIRECTORY_PART, txn, dir, node, offset,
+				  more);
 		if (IS_ERR(req))
 			return PTR_ERR(req);
 		head = strnlen(req->reply, req->reply_len) + 1;
@@ -229,8 +241,8 @@ static int list_pieces(u32 txn, const char *dir, const char *node, char *names,
 	return 0;
 }
 
-static int list_long(u32 txn, const char *dir, const char *node, char **names,
-		     size_t *len)
+static int pvstore_list_long(u32 txn, const char *dir, const char *node,
+			     char **names, size_t *len)
 {
 	unsigned int tries = STORE_LIST_TRIES;
 	char *buf = kvmalloc(STORE_LIST_MAX, GFP_KERNEL);
@@ -239,7 +251,7 @@ static int list_long(u32 txn, const char *dir, const char *node, char **names,
 	if (!buf)
 		return -ENOMEM;
 	do {
-		ret = list_pieces(txn, dir, node, buf, len);
+		ret = pvstore_list_pieces(txn, dir, node, buf, len);
 	} while (ret == -ESTALE && --tries);
 	if (ret)
 		kvfree(buf);
@@ -248,9 +260,9 @@ static int list_long(u32 txn, const char *dir, const char *node, char **names,
 	return ret;
 }
 
-/* Zero-terminated names, one after the other, as an array and a copy. */
-static int split_names(const char *text, size_t len, char ***names,
-		       unsigned int *count)
+/* Make an array of zero-terminated names that follow each other. */
+static int pvstore_split_names(const char *text, size_t len, char ***names,
+			       unsigned int *count)
 {
 	const char *end = text + len, *p;
 	unsigned int n = 0;
@@ -279,11 +291,11 @@ static int split_names(const char *text, size_t len, char ***names,
  * @dir: directory
  * @node: below it
  * @names: set to an array of the names; the caller's to kvfree(), in one
- * @count: set to how many there are; with none, @names is to be freed as well
+ * @count: set to their number; also with none, @names is to be freed
  *
  * Context: process.
  * Return: 0 or a negative errno; -ESTALE if it changes faster than it can be
- * read, -E2BIG if it is too long for us.
+ * read, -E2BIG if it is longer than STORE_LIST_MAX.
  */
 int pvstore_list(u32 txn, const char *dir, const char *node, char ***names,
 		 unsigned int *count)
@@ -293,32 +305,41 @@ int pvstore_list(u32 txn, const char *dir, const char *node, char ***names,
 	size_t len;
 	int ret;
 
-	req = ask(XS_DIRECTORY, txn, dir, node, "", 0);
+	req = pvstore_ask(XS_DIRECTORY, txn, dir, node, "", 0);
 	if (!IS_ERR(req)) {
-		ret = split_names(req->reply, req->reply_len, names, count);
+		ret = pvstore_split_names(req->reply, req->reply_len, names,
+					  count);
 		pvstore_put(req);
 		return ret;
 	}
 	if (PTR_ERR(req) != -E2BIG)
 		return PTR_ERR(req);
-	ret = list_long(txn, dir, node, &text, &len);
+	ret = pvstore_list_long(txn, dir, node, &text, &len);
 	if (ret)
 		return ret;
-	ret = split_names(text, len, names, count);
+	ret = pvstore_split_names(text, len, names, count);
 	kvfree(text);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvstore_list);
 
-/** pvstore_exists() - is there such a node, as far as we may know? */
+/**
+ * pvstore_exists() - is there such a node, and may we read it?
+ * @txn: transaction or PVSTORE_NO_TXN
+ * @dir: directory
+ * @node: below it
+ *
+ * Context: process.
+ * Return: true if it was read; false also if the request failed.
+ */
 bool pvstore_exists(u32 txn, const char *dir, const char *node)
 {
-	return !tell(XS_READ, txn, dir, node, "", 0);
+	return !pvstore_command(XS_READ, txn, dir, node, "", 0);
 }
 EXPORT_SYMBOL_GPL(pvstore_exists);
 
 /**
- * pvstore_write() - write a node, and make what is missing above it
+ * pvstore_write() - write a node, and create missing ones above it
  * @txn: transaction or PVSTORE_NO_TXN
  * @dir: directory
  * @node: below it
@@ -329,11 +350,20 @@ EXPORT_SYMBOL_GPL(pvstore_exists);
  */
 int pvstore_write(u32 txn, const char *dir, const char *node, const char *value)
 {
-	return tell(XS_WRITE, txn, dir, node, value, strlen(value));
+	return pvstore_command(XS_WRITE, txn, dir, node, value, strlen(value));
 }
 EXPORT_SYMBOL_GPL(pvstore_write);
 
-/** pvstore_printf() - the same with a value made by a format */
+/**
+ * pvstore_printf() - pvstore_write() with a value made by a format
+ * @txn: transaction or PVSTORE_NO_TXN
+ * @dir: directory
+ * @node: below it
+ * @fmt: format of the value
+ *
+ * Context: process.
+ * Return: 0 or a negative errno, as said in store.h; -ENOMEM.
+ */
 int pvstore_printf(u32 txn, const char *dir, const char *node,
 		   const char *fmt, ...)
 {
@@ -352,25 +382,68 @@ int pvstore_printf(u32 txn, const char *dir, const char *node,
 }
 EXPORT_SYMBOL_GPL(pvstore_printf);
 
-/** pvstore_remove() - remove a node and all below it */
+/**
+ * pvstore_remove() - remove a node and all below it
+ * @txn: transaction or PVSTORE_NO_TXN
+ * @dir: directory
+ * @node: below it
+ *
+ * Context: process.
+ * Return: 0 or a negative errno, as said in store.h.
+ */
 int pvstore_remove(u32 txn, const char *dir, const char *node)
 {
-	return tell(XS_RM, txn, dir, node, "", 0);
+	return pvstore_command(XS_RM, txn, dir, node, "", 0);
 }
 EXPORT_SYMBOL_GPL(pvstore_remove);
+
+/*
+ * Open a transaction, and wait while the kernel has as many as it may have open
+ * (-EBUSY), which other callers end soon, or the daemon has no room.
+ */
+static struct pvstore_request *pvstore_ask_begin(void)
+{
+	unsigned int waited = 0, next = STORE_BEGIN_PAUSE, pause;
+	struct pvstore_request *req;
+	bool busy, shutdown;
+
+	for (;;) {
+		req = pvstore_ask(XS_TRANSACTION_START, PVSTORE_NO_TXN, "", "",
+				  "", 0);
+		busy = req == ERR_PTR(-EBUSY);
+		if (!busy && req != ERR_PTR(-ENOSPC) && req != ERR_PTR(-EAGAIN))
+			return req;
+		shutdown = system_state > SYSTEM_RUNNING;
+		if (waited >= (shutdown ? STORE_SHUTDOWN_TIME :
+					  STORE_BEGIN_TIME) * 1000)
+			return req;
+		pause = busy ? STORE_BEGIN_PAUSE : next;
+		schedule_timeout_killable(msecs_to_jiffies(pause));
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		if (!busy)
+			next = min(2 * next, STORE_BEGIN_PAUSE_MAX);
+		if (!busy || shutdown)
+			waited += pause;
+	}
+}
 
 /**
  * pvstore_begin() - open a transaction
  * @txn: set to its handle, to be given to other calls and to pvstore_end()
+ *
+ * Waits while the kernel has all transactions open that it may have
+ * (PVSTORE_KERNEL_TXNS), and for half a minute while the daemon has no room.  A
+ * caller with one open must not open another.
  *
  * Context: process.
  * Return: 0 or a negative errno.
  */
 int pvstore_begin(u32 *txn)
 {
-	struct pvstore_request *req = ask(XS_TRANSACTION_START, PVSTORE_NO_TXN,
-					  "", "", "", 0);
+	struct pvstore_request *req;
 
+	req = pvstore_ask_begin();
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	*txn = req->handle;
@@ -382,38 +455,46 @@ EXPORT_SYMBOL_GPL(pvstore_begin);
 /**
  * pvstore_end() - close a transaction
  * @txn: its handle, of no use afterwards whatever this returns
- * @abort: forget what was written
+ * @abort: discard what was written
+ *
+ * Needs no memory: it cannot be that a transaction stays open for lack of it.
  *
  * Context: process.
  * Return: 0 or a negative errno; -EAGAIN if nothing was written because others
- * changed what the transaction has seen: begin anew.
+ * changed what the transaction has read: begin again.
  */
 int pvstore_end(u32 txn, bool abort)
 {
-	int ret = tell(XS_TRANSACTION_END, txn, abort ? "F" : "T", "", "", 0);
+	struct pvstore_request *req = pvstore_take_end(txn, NULL, abort);
+	int ret;
 
-	/* What a reset of the daemon has lost need not be given up. */
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	ret = pvstore_call(req);
+	pvstore_put(req);
+	/* A transaction that a reset has lost need not be aborted. */
 	return abort && ret == -EAGAIN ? 0 : ret;
 }
 EXPORT_SYMBOL_GPL(pvstore_end);
 
 /**
- * pvstore_watch() - be told of changes
+ * pvstore_watch() - set a watch
  * @watch: with path and changed() filled in
  *
- * changed() is called once soon after, whatever has changed.
+ * changed() is called once soon after, also without a change.
  *
  * Context: process.
  * Return: 0 or a negative errno; changed() is not called any more then.
  */
 int pvstore_watch(struct pvstore_watch *watch)
 {
-	struct pvstore_request *req = pvstore_set_watch(watch, answered, NULL);
+	struct pvstore_request *req =
+		pvstore_set_watch(watch, pvstore_complete, NULL);
 	int ret;
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
-	ret = wait_answer(req);
+	ret = pvstore_wait(req);
 	if (ret)
 		pvstore_unwatch(watch);
 	pvstore_put(req);

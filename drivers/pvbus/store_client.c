@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Client of the store: requests of several callers under way at once, matched
- * with their answers by number; transactions; watches; and what happens when
- * the daemon breaks the protocol or starts afresh.
+ * Client of XenStore: requests of several callers in flight at once, matched
+ * with their replies by number; transactions; watches; protocol errors of the
+ * daemon and resets of its ring.
  *
- * Callers put requests in a queue and whatever fits on the ring; one worker
- * does the rest when the daemon sends an event.  Nobody holds a lock while
- * the daemon thinks.
+ * Callers put requests in a queue and on the ring as much as fits; one worker
+ * does the rest when the daemon sends an event.  No lock is held while a
+ * request is with the daemon.
  */
 #include <linux/err.h>
 #include <linux/errno.h>
@@ -14,6 +14,7 @@
 #include <linux/interrupt.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -23,9 +24,9 @@
 #include "store_client.h"
 #include "store_wire.h"
 
-/* Messages that the worker takes before it lets others run. */
+/* Messages that the worker takes before other work runs. */
 #define STORE_BUDGET	64
-/* A daemon that needs more resets than this will not do better. */
+/* Resets of the ring before the client gives up. */
 #define STORE_RESETS	16
 
 enum store_state {
@@ -38,10 +39,12 @@ enum store_state {
 /**
  * struct pvstore_txn - an open transaction
  * @list: among all that are open
- * @handle: its number among all we ever opened; what callers know
- * @id: the daemon's number, which it may give again after a reset
- * @lost: opened before a reset; all that is left is to end it
+ * @handle: our number, never used twice; what callers have
+ * @id: the daemon's number, which it may use again after a reset
+ * @lost: opened before a reset; it can only be ended
  * @owner: who may use it
+ * @end: request that ends it, made before it is opened: without memory it
+ *	would stay open, and there are few; NULL once taken
  */
 struct pvstore_txn {
 	struct list_head list;
@@ -49,26 +52,28 @@ struct pvstore_txn {
 	u32 id;
 	bool lost;
 	void *owner;
+	struct pvstore_request *end;
 };
 
 /**
- * struct store - our end of the store
+ * struct pvstore - the client's state
  * @wire: ring to the daemon; its receiving half is the worker's
  * @irq: the daemon's events
- * @worker: takes answers, sends what had no room
+ * @worker: takes replies, sends what had no room
  * @queue: where it runs
  * @lock: protects all below, and the sending half of @wire
- * @state: what can be asked of the daemon
- * @resets: how often the ring has been started afresh
- * @last_id, @last_handle, @last_token: last number given to a request, a
- *	transaction, a watch
+ * @state: whether requests can be sent
+ * @resets: number of resets of the ring
+ * @last_id: last number given to a request
+ * @last_handle: last number given to a transaction
+ * @last_token: last number given to a watch
  * @unsent: requests that are not, or not all, on the ring
- * @unanswered: requests that the daemon has
+ * @awaiting_reply: requests that wait for their reply
  * @txns: open transactions
  * @watches: all that are set
  */
-static struct store {
-	struct pvwire wire;
+static struct pvstore {
+	struct pvstore_wire wire;
 	unsigned int irq;
 	struct work_struct worker;
 	struct workqueue_struct *queue;
@@ -79,21 +84,26 @@ static struct store {
 	u32 last_handle;
 	u32 last_token;
 	struct list_head unsent;
-	struct list_head unanswered;
+	struct list_head awaiting_reply;
 	struct list_head txns;
 	struct list_head watches;
-} store = {
-	.lock		= __MUTEX_INITIALIZER(store.lock),
-	.unsent		= LIST_HEAD_INIT(store.unsent),
-	.unanswered	= LIST_HEAD_INIT(store.unanswered),
-	.txns		= LIST_HEAD_INIT(store.txns),
-	.watches	= LIST_HEAD_INIT(store.watches),
+} pvstore = {
+	.lock		= __MUTEX_INITIALIZER(pvstore.lock),
+	.unsent		= LIST_HEAD_INIT(pvstore.unsent),
+	.awaiting_reply	= LIST_HEAD_INIT(pvstore.awaiting_reply),
+	.txns		= LIST_HEAD_INIT(pvstore.txns),
+	.watches	= LIST_HEAD_INIT(pvstore.watches),
 };
 
-/** pvstore_present() - is there a store? */
+/**
+ * pvstore_present() - has this domain XenStore?
+ *
+ * Context: any.
+ * Return: true if there is a ring to the daemon, in working order or not.
+ */
 bool pvstore_present(void)
 {
-	return READ_ONCE(store.state) != STORE_ABSENT;
+	return READ_ONCE(pvstore.state) != STORE_ABSENT;
 }
 EXPORT_SYMBOL_GPL(pvstore_present);
 
@@ -117,7 +127,11 @@ struct pvstore_request *pvstore_new(u32 type, u32 txn, size_t len)
 		return ERR_PTR(-ENOMEM);
 	if (type == XS_TRANSACTION_START) {
 		req->txn = kzalloc(sizeof(*req->txn), GFP_NOIO);
-		if (!req->txn) {
+		req->end = pvstore_new(XS_TRANSACTION_END, PVSTORE_NO_TXN, 2);
+		if (!req->txn || IS_ERR(req->end)) {
+			kfree(req->txn);
+			if (!IS_ERR(req->end))
+				pvstore_put(req->end);
 			kfree(req);
 			return ERR_PTR(-ENOMEM);
 		}
@@ -130,66 +144,81 @@ struct pvstore_request *pvstore_new(u32 type, u32 txn, size_t len)
 	return req;
 }
 
-static void request_free(struct kref *users)
+static void pvstore_txn_free(struct pvstore_txn *txn)
+{
+	if (txn && txn->end)
+		pvstore_put(txn->end);
+	kfree(txn);
+}
+
+static void pvstore_request_free(struct kref *users)
 {
 	struct pvstore_request *req = container_of(users,
 						   struct pvstore_request,
 						   users);
 
-	kfree(req->txn);
+	pvstore_txn_free(req->txn);
+	if (req->end)
+		pvstore_put(req->end);
 	kfree(req->reply);
 	kfree(req);
 }
 
-/** pvstore_put() - the caller is done with a request */
+/**
+ * pvstore_put() - the caller is done with a request
+ * @req: the request
+ *
+ * Context: any.
+ */
 void pvstore_put(struct pvstore_request *req)
 {
-	kref_put(&req->users, request_free);
+	kref_put(&req->users, pvstore_request_free);
 }
 
-/* All below up to the next such line is called with the lock held. */
+/* Functions from here to pvstore_submit() are called with the lock held. */
 
-/* Put on the ring what fits; true: the daemon has to be notified. */
-static bool send_some(void)
+/* Put on the ring as much as fits; true: the daemon has to be notified. */
+static bool pvstore_send(void)
 {
 	struct pvstore_request *req;
 	bool sent = false;
 	u32 total, n;
 
-	while (store.state == STORE_UP && !list_empty(&store.unsent)) {
-		req = list_first_entry(&store.unsent, struct pvstore_request,
+	while (pvstore.state == STORE_UP && !list_empty(&pvstore.unsent)) {
+		req = list_first_entry(&pvstore.unsent, struct pvstore_request,
 				       list);
 		total = sizeof(req->head) + req->head.len;
-		n = pvwire_send(&store.wire, (char *)&req->head + req->sent,
-				total - req->sent);
+		n = pvstore_wire_send(&pvstore.wire,
+				      (char *)&req->head + req->sent,
+				      total - req->sent);
 		if (!n)
 			break;
 		sent = true;
 		req->sent += n;
 		if (req->sent == total)
-			list_move_tail(&req->list, &store.unanswered);
+			list_move_tail(&req->list, &pvstore.awaiting_reply);
 	}
 	return sent;
 }
 
-static struct pvstore_txn *find_txn(u32 handle, void *owner)
+static struct pvstore_txn *pvstore_find_txn(u32 handle, void *owner)
 {
 	struct pvstore_txn *txn;
 
-	list_for_each_entry(txn, &store.txns, list)
+	list_for_each_entry(txn, &pvstore.txns, list)
 		if (txn->handle == handle && txn->owner == owner)
 			return txn;
 	return NULL;
 }
 
-/* Tell the daemon which of its transactions a request belongs to. */
-static int enter_txn(struct pvstore_request *req)
+/* Give a request the daemon's number of its transaction. */
+static int pvstore_enter_txn(struct pvstore_request *req)
 {
 	struct pvstore_txn *txn;
 
 	if (req->handle == PVSTORE_NO_TXN)
 		return 0;
-	txn = find_txn(req->handle, req->owner);
+	txn = pvstore_find_txn(req->handle, req->owner);
 	if (!txn)
 		return -ENOENT;
 	req->head.tx_id = txn->id;
@@ -200,32 +229,33 @@ static int enter_txn(struct pvstore_request *req)
 	return txn->lost ? -EAGAIN : 0;
 }
 
-static struct pvstore_request *find_unanswered(u32 id)
+static struct pvstore_request *pvstore_find_awaiting_reply(u32 id)
 {
 	struct pvstore_request *req;
 
-	list_for_each_entry(req, &store.unanswered, list)
+	list_for_each_entry(req, &pvstore.awaiting_reply, list)
 		if (req->head.req_id == id)
 			return req;
 	return NULL;
 }
 
-static void watch_event(void)
+static void pvstore_watch_event(void)
 {
-	const char *path = store.wire.body;
-	u32 len = store.wire.head.len;
+	const char *path = pvstore.wire.body;
+	u32 len = pvstore.wire.head.len;
 	size_t path_len = strnlen(path, len);
 	struct pvstore_watch *watch;
 	u32 token;
 
-	if (path_len + 1 >= len || store.wire.body[len - 1]) {
-		pvwire_break(&store.wire, "length of a watch event", len);
+	if (path_len + 1 >= len || pvstore.wire.body[len - 1]) {
+		pvstore_wire_break(&pvstore.wire, "length of a watch event",
+				   len);
 		return;
 	}
 	if (kstrtou32(path + path_len + 1, 16, &token))
-		return;		/* set by whoever used the ring before us */
-	/* Not finding it is no error: it may have been under way. */
-	list_for_each_entry(watch, &store.watches, list) {
+		return;		/* set by an earlier user of the ring */
+	/* Not an error if there is none: the event may have been in flight. */
+	list_for_each_entry(watch, &pvstore.watches, list) {
 		if (watch->token == token) {
 			watch->changed(watch, path);
 			return;
@@ -233,47 +263,85 @@ static void watch_event(void)
 	}
 }
 
-/* The request that the message on the wire answers, no longer in any list. */
-static struct pvstore_request *match_answer(void)
+/* Find the request of the reply on the wire, and take it off its list. */
+static struct pvstore_request *pvstore_match_reply(void)
 {
-	const struct xsd_sockmsg *head = &store.wire.head;
-	struct pvstore_request *req = find_unanswered(head->req_id);
+	const struct xsd_sockmsg *head = &pvstore.wire.head;
+	struct pvstore_request *req = pvstore_find_awaiting_reply(head->req_id);
 
 	if (!req)
-		pvwire_break(&store.wire, "req_id", head->req_id);
+		pvstore_wire_break(&pvstore.wire, "req_id", head->req_id);
 	else if (head->type != req->head.type && head->type != XS_ERROR)
-		pvwire_break(&store.wire, "type", head->type);
+		pvstore_wire_break(&pvstore.wire, "type", head->type);
 	else if (head->tx_id != req->head.tx_id)
-		pvwire_break(&store.wire, "tx_id", head->tx_id);
-	if (store.wire.broken)
+		pvstore_wire_break(&pvstore.wire, "tx_id", head->tx_id);
+	if (pvstore.wire.broken)
 		return NULL;
 	list_del(&req->list);
 	return req;
 }
 
-static int submit(struct pvstore_request *req)
+static unsigned int pvstore_count_opening(const struct list_head *requests,
+					  bool user)
+{
+	struct pvstore_request *req;
+	unsigned int n = 0;
+
+	list_for_each_entry(req, requests, list)
+		n += req->head.type == XS_TRANSACTION_START &&
+		     !!req->owner == user;
+	return n;
+}
+
+/* Transactions that are open, or will be: of user programs, or the kernel's. */
+static unsigned int pvstore_count_txns(bool user)
+{
+	unsigned int n = pvstore_count_opening(&pvstore.unsent, user) +
+			 pvstore_count_opening(&pvstore.awaiting_reply, user);
+	struct pvstore_txn *txn;
+
+	list_for_each_entry(txn, &pvstore.txns, list)
+		n += !!txn->owner == user;
+	return n;
+}
+
+/* 0 if @req may open a transaction, or does not; else the error. */
+static int pvstore_may_open(const struct pvstore_request *req)
+{
+	if (req->head.type != XS_TRANSACTION_START)
+		return 0;
+	if (req->owner)
+		return pvstore_count_txns(true) < PVSTORE_USER_TXNS ?
+			0 : -ENOSPC;
+	return pvstore_count_txns(false) < PVSTORE_KERNEL_TXNS ? 0 : -EBUSY;
+}
+
+static int pvstore_submit_locked(struct pvstore_request *req)
 {
 	int ret;
 
-	if (store.state == STORE_ABSENT)
+	if (pvstore.state == STORE_ABSENT)
 		return -ENODEV;
-	if (store.state == STORE_BROKEN)
+	if (pvstore.state == STORE_BROKEN)
 		return -EPROTO;
-	ret = enter_txn(req);
+	ret = pvstore_may_open(req);
 	if (ret)
 		return ret;
-	req->head.req_id = ++store.last_id;
+	ret = pvstore_enter_txn(req);
+	if (ret)
+		return ret;
+	req->head.req_id = ++pvstore.last_id;
 	kref_get(&req->users);
-	list_add_tail(&req->list, &store.unsent);
-	if (send_some())
-		pvguest_notify(store.irq);
-	if (store.wire.broken)
-		queue_work(store.queue, &store.worker);
+	list_add_tail(&req->list, &pvstore.unsent);
+	if (pvstore_send())
+		pvguest_notify(pvstore.irq);
+	if (pvstore.wire.broken)
+		queue_work(pvstore.queue, &pvstore.worker);
 	return 0;
 }
 
-static struct pvstore_request *watch_request(const struct pvstore_watch *watch,
-					     u32 type)
+static struct pvstore_request *
+pvstore_watch_request(const struct pvstore_watch *watch, u32 type)
 {
 	size_t path = strlen(watch->path) + 1;
 	struct pvstore_request *req;
@@ -287,21 +355,19 @@ static struct pvstore_request *watch_request(const struct pvstore_watch *watch,
 	return req;
 }
 
-static void no_matter(struct pvstore_request *req)
+static void pvstore_ignore_reply(struct pvstore_request *req)
 {
 }
 
-/* Ask something whose answer does not matter. */
-static void mention(struct pvstore_request *req)
+/* Send a request whose reply is ignored. */
+static void pvstore_post(struct pvstore_request *req)
 {
 	if (IS_ERR(req))
 		return;
-	req->done = no_matter;
-	submit(req);
+	req->done = pvstore_ignore_reply;
+	pvstore_submit_locked(req);
 	pvstore_put(req);
 }
-
-/* From here on without the lock. */
 
 /**
  * pvstore_submit() - hand a request to the daemon
@@ -314,84 +380,105 @@ int pvstore_submit(struct pvstore_request *req)
 {
 	int ret;
 
-	mutex_lock(&store.lock);
-	ret = submit(req);
-	mutex_unlock(&store.lock);
+	mutex_lock(&pvstore.lock);
+	ret = pvstore_submit_locked(req);
+	mutex_unlock(&pvstore.lock);
 	return ret;
 }
 
 /**
- * pvstore_forsake() - nobody waits for a request any more
+ * pvstore_abandon() - stop waiting for a request
  * @req: a submitted request
  *
- * The daemon answers it all the same; a transaction that it opens is closed.
+ * The daemon replies all the same; a transaction that it opens is closed.
  *
- * Return: false if it has been answered already.
+ * Return: false if the reply has come already.
  */
-bool pvstore_forsake(struct pvstore_request *req)
+bool pvstore_abandon(struct pvstore_request *req)
 {
 	bool early;
 
-	mutex_lock(&store.lock);
-	early = !req->answered;
+	mutex_lock(&pvstore.lock);
+	early = !req->finished;
 	if (early)
-		req->forsaken = true;
-	mutex_unlock(&store.lock);
+		req->abandoned = true;
+	mutex_unlock(&pvstore.lock);
 	return early;
 }
 
+static struct pvstore_request *pvstore_take_end_locked(struct pvstore_txn *txn,
+						       bool abort)
+{
+	struct pvstore_request *req = txn->end;
+
+	txn->end = NULL;
+	if (!req)
+		return ERR_PTR(-ENOENT);
+	req->handle = txn->handle;
+	req->owner = txn->owner;
+	req->body[0] = abort ? 'F' : 'T';
+	return req;
+}
+
 /**
- * pvstore_drop_txn() - give up a transaction without waiting
+ * pvstore_take_end() - the request that ends a transaction; needs no memory
  * @txn: its handle
- * @owner: who has it
+ * @owner: its owner
+ * @abort: discard what was written
+ *
+ * Context: process.
+ * Return: the request, to be submitted and given back by pvstore_put(), or an
+ * ERR_PTR.
+ */
+struct pvstore_request *pvstore_take_end(u32 txn, void *owner, bool abort)
+{
+	struct pvstore_request *req = ERR_PTR(-ENOENT);
+	struct pvstore_txn *open;
+
+	mutex_lock(&pvstore.lock);
+	open = pvstore_find_txn(txn, owner);
+	if (open)
+		req = pvstore_take_end_locked(open, abort);
+	else if (pvstore.state == STORE_BROKEN)
+		req = ERR_PTR(-EPROTO);
+	mutex_unlock(&pvstore.lock);
+	return req;
+}
+
+/**
+ * pvstore_drop_txn() - abort a transaction without waiting
+ * @txn: its handle
+ * @owner: its owner
  *
  * Context: process.
  */
 void pvstore_drop_txn(u32 txn, void *owner)
 {
-	struct pvstore_request *req = pvstore_new(XS_TRANSACTION_END, txn, 2);
+	struct pvstore_request *req = pvstore_take_end(txn, owner, true);
 
-	if (!IS_ERR(req)) {
-		req->owner = owner;
-		req->body[0] = 'F';
-	}
-	mutex_lock(&store.lock);
-	mention(req);
-	mutex_unlock(&store.lock);
+	mutex_lock(&pvstore.lock);
+	pvstore_post(req);
+	mutex_unlock(&pvstore.lock);
 }
 
-/** pvstore_open_txns() - how many transactions @owner has open */
-unsigned int pvstore_open_txns(void *owner)
-{
-	struct pvstore_txn *txn;
-	unsigned int n = 0;
-
-	mutex_lock(&store.lock);
-	list_for_each_entry(txn, &store.txns, list)
-		n += txn->owner == owner;
-	mutex_unlock(&store.lock);
-	return n;
-}
-
-/** pvstore_drop_owner() - give up all transactions of @owner; may sleep */
+/**
+ * pvstore_drop_owner() - abort all transactions of an owner
+ * @owner: the owner
+ *
+ * Context: process; does not wait for the daemon.
+ */
 void pvstore_drop_owner(void *owner)
 {
-	struct pvstore_txn *txn;
-	u32 handle;
+	struct pvstore_txn *txn, *next;
 
-	do {
-		handle = PVSTORE_NO_TXN;
-		mutex_lock(&store.lock);
-		list_for_each_entry(txn, &store.txns, list)
-			if (txn->owner == owner)
-				handle = txn->handle;
-		mutex_unlock(&store.lock);
-		if (handle != PVSTORE_NO_TXN)
-			pvstore_drop_txn(handle, owner);
-	} while (handle != PVSTORE_NO_TXN);
+	mutex_lock(&pvstore.lock);
+	list_for_each_entry_safe(txn, next, &pvstore.txns, list)
+		if (txn->owner == owner)
+			pvstore_post(pvstore_take_end_locked(txn, true));
+	mutex_unlock(&pvstore.lock);
 }
 
-static int error_by_name(const char *name)
+static int pvstore_error_by_name(const char *name)
 {
 	unsigned int i;
 
@@ -401,75 +488,92 @@ static int error_by_name(const char *name)
 	return strcmp(name, "EPERM") ? -EIO : -EPERM;
 }
 
-/* A transaction has been opened, if its number makes sense. */
-static int open_txn(struct pvstore_request *req)
+/* A transaction has been opened, if its number is valid. */
+static int pvstore_txn_opened(struct pvstore_request *req)
 {
 	struct pvstore_txn *txn = req->txn, *other;
 	int ret = 0;
 
-	if (kstrtou32(req->reply, 10, &txn->id) || txn->id == PVSTORE_NO_TXN)
+	if (kstrtou32(pvstore.wire.body, 10, &txn->id) ||
+	    txn->id == PVSTORE_NO_TXN)
 		return -EPROTO;
-	mutex_lock(&store.lock);
-	list_for_each_entry(other, &store.txns, list)
+	mutex_lock(&pvstore.lock);
+	list_for_each_entry(other, &pvstore.txns, list)
 		if (other->id == txn->id && !other->lost)
 			ret = -EPROTO;
 	if (!ret) {
-		if (++store.last_handle == PVSTORE_NO_TXN)
-			++store.last_handle;
-		txn->handle = store.last_handle;
+		if (++pvstore.last_handle == PVSTORE_NO_TXN)
+			++pvstore.last_handle;
+		txn->handle = pvstore.last_handle;
 		txn->owner = req->owner;
+		txn->end = req->end;
+		req->end = NULL;
 		req->handle = txn->handle;
 		req->txn = NULL;
-		list_add(&txn->list, &store.txns);
+		list_add(&txn->list, &pvstore.txns);
 	}
-	mutex_unlock(&store.lock);
+	mutex_unlock(&pvstore.lock);
 	return ret;
 }
 
-/* A request is over: @error, or the message on the wire if that is 0. */
-static void finish(struct pvstore_request *req, int error)
+/*
+ * Take the message on the wire as the reply.  Whether a transaction was opened
+ * or ended is known also without memory for a copy.
+ */
+static int pvstore_take_reply(struct pvstore_request *req)
 {
-	u32 len = store.wire.head.len;
-	bool forsaken;
+	u32 len = pvstore.wire.head.len;
+	int error = 0;
 
-	if (!error) {
-		req->reply = kmemdup(store.wire.body, len + 1, GFP_NOIO);
+	if (pvstore.wire.head.type == XS_ERROR)
+		error = pvstore_error_by_name(pvstore.wire.body);
+	else if (req->head.type == XS_TRANSACTION_START)
+		error = pvstore_txn_opened(req);
+	req->reply = kmemdup(pvstore.wire.body, len + 1, GFP_NOIO);
+	if (req->reply)
 		req->reply_len = len;
-		if (!req->reply)
-			error = -ENOMEM;
-		else if (store.wire.head.type == XS_ERROR)
-			error = error_by_name(req->reply);
-		else if (req->head.type == XS_TRANSACTION_START)
-			error = open_txn(req);
-	}
+	else if (!error && req->head.type != XS_TRANSACTION_START &&
+		 req->head.type != XS_TRANSACTION_END)
+		error = -ENOMEM;
+	return error;
+}
+
+/* Complete a request with @error, or with the message on the wire if 0. */
+static void pvstore_finish(struct pvstore_request *req, int error)
+{
+	bool abandoned;
+
+	if (!error)
+		error = pvstore_take_reply(req);
 	if (error == -EPROTO) {
 		kfree(req->reply);
 		req->reply = NULL;
 	}
 	req->error = error;
-	mutex_lock(&store.lock);
-	req->answered = true;
-	forsaken = req->forsaken;
-	mutex_unlock(&store.lock);
-	if (!forsaken)
+	mutex_lock(&pvstore.lock);
+	req->finished = true;
+	abandoned = req->abandoned;
+	mutex_unlock(&pvstore.lock);
+	if (!abandoned)
 		req->done(req);
 	else if (!error && req->head.type == XS_TRANSACTION_START)
 		pvstore_drop_txn(req->handle, req->owner);
 	pvstore_put(req);
 }
 
-static void finish_all(struct list_head *requests, int error)
+static void pvstore_finish_all(struct list_head *requests, int error)
 {
 	struct pvstore_request *req, *next;
 
 	list_for_each_entry_safe(req, next, requests, list)
-		finish(req, error);
+		pvstore_finish(req, error);
 }
 
 /**
  * pvstore_set_watch() - set a watch, without waiting for the daemon
- * @watch: the watch; in force when this returns 0
- * @done: called with the request when the daemon has answered
+ * @watch: the watch; the client's unless this returns an ERR_PTR, in force when
+ *	the request ends without an error
+ * @done: called with the request when the daemon has replied
  * @owner: of the request, for done()
  *
  * Context: process.
@@ -482,21 +586,21 @@ struct pvstore_request *pvstore_set_watch(struct pvstore_watch *watch,
 	struct pvstore_request *req;
 	int ret;
 
-	mutex_lock(&store.lock);
-	watch->token = ++store.last_token;
-	req = watch_request(watch, XS_WATCH);
+	mutex_lock(&pvstore.lock);
+	watch->token = ++pvstore.last_token;
+	req = pvstore_watch_request(watch, XS_WATCH);
 	if (!IS_ERR(req)) {
 		req->done = done;
 		req->owner = owner;
-		ret = submit(req);
+		ret = pvstore_submit_locked(req);
 		if (!ret) {
-			list_add_tail(&watch->list, &store.watches);
+			list_add_tail(&watch->list, &pvstore.watches);
 		} else {
 			pvstore_put(req);
 			req = ERR_PTR(ret);
 		}
 	}
-	mutex_unlock(&store.lock);
+	mutex_unlock(&pvstore.lock);
 	return req;
 }
 
@@ -508,55 +612,56 @@ struct pvstore_request *pvstore_set_watch(struct pvstore_watch *watch,
  */
 void pvstore_unwatch(struct pvstore_watch *watch)
 {
-	mutex_lock(&store.lock);
+	mutex_lock(&pvstore.lock);
 	list_del(&watch->list);
-	mention(watch_request(watch, XS_UNWATCH));
-	mutex_unlock(&store.lock);
+	pvstore_post(pvstore_watch_request(watch, XS_UNWATCH));
+	mutex_unlock(&pvstore.lock);
 }
 EXPORT_SYMBOL_GPL(pvstore_unwatch);
 
-/* The daemon broke the protocol: start afresh if it offers that, else stop. */
-static void give_up(void)
+/* After a protocol error: reset the ring if the daemon offers that, or stop. */
+static void pvstore_reset_or_stop(void)
 {
 	struct pvstore_txn *txn, *next;
 	LIST_HEAD(lost);
 	bool again;
 
-	mutex_lock(&store.lock);
-	again = pvwire_can_reset(&store.wire) &&
-		store.resets++ < STORE_RESETS;
-	pr_err("pvbus: store: the daemon set %s to %u; %s\n",
-	       store.wire.broken, store.wire.value,
-	       again ? "connecting again" :
+	mutex_lock(&pvstore.lock);
+	again = pvstore_wire_can_reset(&pvstore.wire) &&
+		pvstore.resets++ < STORE_RESETS;
+	pr_err("pvbus: store: %s: invalid value %u (%d); %s\n",
+	       pvstore.wire.broken, pvstore.wire.value, -EPROTO,
+	       again ? "resetting the ring" :
 	       "all requests fail from now on, restart the guest");
 	if (again) {
-		store.state = STORE_RESETTING;
-		pvwire_ask_reset(&store.wire);
+		pvstore.state = STORE_RESETTING;
+		pvstore_wire_ask_reset(&pvstore.wire);
 	} else {
-		store.state = STORE_BROKEN;
-		list_splice_tail_init(&store.unanswered, &lost);
-		list_splice_tail_init(&store.unsent, &lost);
-		list_for_each_entry_safe(txn, next, &store.txns, list) {
+		pvstore.state = STORE_BROKEN;
+		list_splice_tail_init(&pvstore.awaiting_reply, &lost);
+		list_splice_tail_init(&pvstore.unsent, &lost);
+		list_for_each_entry_safe(txn, next, &pvstore.txns, list) {
 			list_del(&txn->list);
-			kfree(txn);
+			pvstore_txn_free(txn);
 		}
 	}
-	mutex_unlock(&store.lock);
+	mutex_unlock(&pvstore.lock);
 	if (again)
-		pvguest_notify(store.irq);
-	finish_all(&lost, -EPROTO);
+		pvguest_notify(pvstore.irq);
+	pvstore_finish_all(&lost, -EPROTO);
 }
 
 /*
- * What becomes of a request that was under way at a reset: it is asked again,
- * unless its transaction is lost or the watch that it set is set again anyway.
+ * A request that was in flight at a reset is sent again, unless its transaction
+ * is lost or it is about a watch, which is set again in any case.
  */
-static void sort_after_reset(struct list_head *lost, struct list_head *watching)
+static void pvstore_sort_after_reset(struct list_head *lost,
+				     struct list_head *watching)
 {
 	struct pvstore_request *req, *next;
 
-	list_splice_init(&store.unanswered, &store.unsent);
-	list_for_each_entry_safe(req, next, &store.unsent, list) {
+	list_splice_init(&pvstore.awaiting_reply, &pvstore.unsent);
+	list_for_each_entry_safe(req, next, &pvstore.unsent, list) {
 		req->sent = 0;
 		if (req->head.tx_id)
 			list_move_tail(&req->list, lost);
@@ -566,77 +671,81 @@ static void sort_after_reset(struct list_head *lost, struct list_head *watching)
 	}
 }
 
-/* The daemon has emptied the ring and forgotten us. */
-static void start_afresh(void)
+/* The daemon has reset the ring, and dropped our watches and transactions. */
+static void pvstore_restart(void)
 {
 	struct pvstore_watch *watch;
 	struct pvstore_txn *txn;
 	LIST_HEAD(watching);
 	LIST_HEAD(lost);
 
-	mutex_lock(&store.lock);
-	list_for_each_entry(txn, &store.txns, list)
+	mutex_lock(&pvstore.lock);
+	list_for_each_entry(txn, &pvstore.txns, list)
 		txn->lost = true;
-	sort_after_reset(&lost, &watching);
-	pvwire_attach(&store.wire, store.wire.ring);
-	store.state = STORE_UP;
-	list_for_each_entry(watch, &store.watches, list)
-		mention(watch_request(watch, XS_WATCH));
-	mutex_unlock(&store.lock);
+	pvstore_sort_after_reset(&lost, &watching);
+	pvstore_wire_attach(&pvstore.wire, pvstore.wire.ring);
+	pvstore.state = STORE_UP;
+	list_for_each_entry(watch, &pvstore.watches, list)
+		pvstore_post(pvstore_watch_request(watch, XS_WATCH));
+	mutex_unlock(&pvstore.lock);
 
-	finish_all(&lost, -EAGAIN);
-	/* What finish() takes for the answer. */
-	store.wire.head.type = XS_WATCH;
-	store.wire.head.len = 3;
-	memcpy(store.wire.body, "OK", 3);
-	finish_all(&watching, 0);
+	pvstore_finish_all(&lost, -EAGAIN);
+	/* The message that pvstore_finish() takes for the reply. */
+	pvstore.wire.head.type = XS_WATCH;
+	pvstore.wire.head.len = 3;
+	memcpy(pvstore.wire.body, "OK", 3);
+	pvstore_finish_all(&watching, 0);
 }
 
-/* Take one message; false: none is there. */
-static bool serve_one(void)
+/* Take one message; false: there is none. */
+static bool pvstore_receive_one(void)
 {
 	struct pvstore_request *req = NULL;
 	bool got;
 
-	mutex_lock(&store.lock);
-	got = store.state == STORE_UP && pvwire_receive(&store.wire);
-	if (got && store.wire.head.type == XS_WATCH_EVENT)
-		watch_event();
+	mutex_lock(&pvstore.lock);
+	got = pvstore.state == STORE_UP && pvstore_wire_receive(&pvstore.wire);
+	if (got && pvstore.wire.head.type == XS_WATCH_EVENT)
+		pvstore_watch_event();
 	else if (got)
-		req = match_answer();
-	mutex_unlock(&store.lock);
+		req = pvstore_match_reply();
+	mutex_unlock(&pvstore.lock);
 	if (req)
-		finish(req, 0);
+		pvstore_finish(req, 0);
 	return got;
 }
 
 static void pvstore_serve(struct work_struct *work)
 {
 	unsigned int budget = STORE_BUDGET;
-	u32 taken = store.wire.rsp_cons;
+	u32 taken = pvstore.wire.rsp_cons;
+	/* Disks wait for replies, and memory may wait for disks. */
+	unsigned int noio = memalloc_noio_save();
 	bool moved, sent;
 
-	moved = pvwire_moved(&store.wire);
-	if (store.state == STORE_RESETTING && !pvwire_resetting(&store.wire))
-		start_afresh();
-	while (budget && serve_one())
+	moved = pvstore_wire_moved(&pvstore.wire);
+	if (pvstore.state == STORE_RESETTING &&
+	    !pvstore_wire_resetting(&pvstore.wire))
+		pvstore_restart();
+	while (budget && pvstore_receive_one())
 		budget--;
-	mutex_lock(&store.lock);
-	sent = send_some();
-	mutex_unlock(&store.lock);
-	if (sent || store.wire.rsp_cons != taken)
-		pvguest_notify(store.irq);
-	if (store.wire.broken && store.state == STORE_UP)
-		give_up();
+	mutex_lock(&pvstore.lock);
+	sent = pvstore_send();
+	mutex_unlock(&pvstore.lock);
+	if (sent || pvstore.wire.rsp_cons != taken)
+		pvguest_notify(pvstore.irq);
+	if (pvstore.wire.broken && pvstore.state == STORE_UP)
+		pvstore_reset_or_stop();
 	if (!budget)
-		queue_work(store.queue, &store.worker);
-	else if (store.state != STORE_BROKEN)
-		pvguest_irq_eoi(store.irq, !moved);
+		queue_work(pvstore.queue, &pvstore.worker);
+	else if (pvstore.state != STORE_BROKEN)
+		pvguest_irq_eoi(pvstore.irq, !moved);
+	memalloc_noio_restore(noio);
 }
 
 static irqreturn_t pvstore_event(int irq, void *dev)
 {
-	queue_work(store.queue, &store.worker);
+	queue_work(pvstore.queue, &pvstore.worker);
 	return IRQ_HANDLED;
 }
 
@@ -647,31 +756,32 @@ static int __init pvstore_init(void)
 
 	if (!ring.page)
 		return 0;
-	store.queue = alloc_workqueue("pvstore", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
-	if (!store.queue)
+	pvstore.queue = alloc_workqueue("pvstore",
+					WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	if (!pvstore.queue)
 		return -ENOMEM;
-	INIT_WORK(&store.worker, pvstore_serve);
-	store.wire.ring = ring.page;
+	INIT_WORK(&pvstore.worker, pvstore_serve);
+	pvstore.wire.ring = ring.page;
 	irq = pvguest_bind_port(ring.port, pvstore_event,
 				PVGUEST_EVENT_LATE_EOI, "pvstore", NULL);
 	if (irq < 0) {
-		pr_err("pvbus: store: no events (%d), there will be no devices\n",
+		pr_err("pvbus: store: event channel cannot be bound (%d); there will be no devices\n",
 		       irq);
-		destroy_workqueue(store.queue);
+		destroy_workqueue(pvstore.queue);
 		return irq;
 	}
-	store.irq = irq;
-	mutex_lock(&store.lock);
-	if (pvwire_resetting(&store.wire)) {
-		store.state = STORE_RESETTING;
+	pvstore.irq = irq;
+	mutex_lock(&pvstore.lock);
+	if (pvstore_wire_resetting(&pvstore.wire)) {
+		pvstore.state = STORE_RESETTING;
 	} else {
-		pvwire_attach(&store.wire, ring.page);
-		store.state = STORE_UP;
-		/* A boot loader may have left some. */
-		mention(pvstore_new(XS_RESET_WATCHES, PVSTORE_NO_TXN, 1));
+		pvstore_wire_attach(&pvstore.wire, ring.page);
+		pvstore.state = STORE_UP;
+		/* A boot loader may have left watches. */
+		pvstore_post(pvstore_new(XS_RESET_WATCHES, PVSTORE_NO_TXN, 1));
 	}
-	mutex_unlock(&store.lock);
-	queue_work(store.queue, &store.worker);
+	mutex_unlock(&pvstore.lock);
+	queue_work(pvstore.queue, &pvstore.worker);
 	return 0;
 }
 subsys_initcall(pvstore_init);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests to the store as those within pvbus see them who cannot wait for the
- * answer, or who pass on what user programs ask.
+ * Requests to XenStore, for code within pvbus that cannot wait for the reply or
+ * that forwards requests of user programs.
  */
 #ifndef PVBUS_STORE_CLIENT_H
 #define PVBUS_STORE_CLIENT_H
@@ -15,24 +15,36 @@
 struct pvstore_txn;
 struct pvstore_watch;
 
+/*
+ * XenStore's daemon allows a domain 10 transactions at once and 128 watches:
+ * shares of the kernel and of all user programs together, so that neither can
+ * take what the other needs.
+ */
+#define PVSTORE_KERNEL_TXNS	2
+#define PVSTORE_USER_TXNS	8
+#define PVSTORE_USER_WATCHES	64
+
 /**
  * struct pvstore_request - one request
- * @list: among those to be sent, or those that wait for their answer
- * @users: the store client until it is answered, and who made it
- * @completed: for who waits
- * @done: called once when it has been answered or has failed, by the store
- *	client's worker; may sleep for memory, must not wait for the store
+ * @list: among those to be sent, or those that wait for their reply
+ * @users: the client until it is done, and the caller
+ * @completed: for a caller that waits
+ * @done: called once, by the client's worker, with a reply or an error; may
+ *	sleep for memory, must not wait for XenStore
  * @owner: whose transactions it may use: NULL for the kernel's
  * @txn: transaction that it opens or closes; NULL for any other request
+ * @end: of one that opens a transaction: the request that will end it
  * @error: 0 or a negative errno, valid when done
- * @reply: the answer's payload and a zero byte behind it; valid when done
- *	without error, or if the daemon answered with an error name
+ * @reply: the reply's payload and a zero byte behind it; valid when done
+ *	without error, or if the daemon replied with an error name; may be NULL
+ *	for requests that open or end a transaction
  * @reply_len: bytes of the payload
  * @handle: transaction as the caller knows it; the new one of a
  *	TRANSACTION_START that is done
  * @sent: bytes of the message that are on the ring
- * @answered: @done has been called or will be
- * @forsaken: the caller has gone; undo what it asked for
+ * @finished: @done has been called or will be
+ * @abandoned: the caller does not wait any more; close the transaction that
+ *	it opens
  * @head: the message: its header, and
  * @body: payload
  */
@@ -43,27 +55,28 @@ struct pvstore_request {
 	void (*done)(struct pvstore_request *req);
 	void *owner;
 	struct pvstore_txn *txn;
+	struct pvstore_request *end;
 	int error;
 	char *reply;
 	u32 reply_len;
 	u32 handle;
 	u32 sent;
-	bool answered;
-	bool forsaken;
+	bool finished;
+	bool abandoned;
 	struct xsd_sockmsg head;
 	char body[];
 };
 
 struct pvstore_request *pvstore_new(u32 type, u32 txn, size_t len);
 int pvstore_submit(struct pvstore_request *req);
-int pvstore_carry_out(struct pvstore_request *req);
-bool pvstore_forsake(struct pvstore_request *req);
+int pvstore_call(struct pvstore_request *req);
+bool pvstore_abandon(struct pvstore_request *req);
 void pvstore_put(struct pvstore_request *req);
 struct pvstore_request *
 pvstore_set_watch(struct pvstore_watch *watch,
 		  void (*done)(struct pvstore_request *req),
 		  void *owner);
-unsigned int pvstore_open_txns(void *owner);
+struct pvstore_request *pvstore_take_end(u32 txn, void *owner, bool abort);
 void pvstore_drop_txn(u32 txn, void *owner);
 void pvstore_drop_owner(void *owner);
 

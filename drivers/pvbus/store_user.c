@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/xen/xenbus: the store for user programs, by the byte protocol that
+ * /dev/xen/xenbus: XenStore for user programs, by the byte protocol that
  * libxenstore speaks (public header io/xs_wire.h).
  *
- * A program writes requests and reads answers and watch events, each a header
+ * A program writes requests and reads replies and watch events, each a header
  * and a payload, in any pieces.  Watches and transactions belong to the open
- * file and end with it; nobody else can use them.  Tokens and transaction
- * numbers are ours on the daemon's side and the program's on its own.
+ * file and end with it; no other file can use them.  Tokens and transaction
+ * numbers are the client's towards the daemon and the program's towards it.
  */
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -21,26 +22,25 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <pvbus/store.h>
+#include <pvbus/store_user.h>
 
 #include "store_client.h"
 
-/*
- * Limits of one open file.  The daemon has its own, for the whole domain, of
- * which the kernel needs some.
- */
-#define USER_WATCHES	64
-#define USER_TXNS	8
-#define USER_UNREAD	(256 * 1024)	/* bytes of answers and events */
+/* Limit of one open file: bytes of replies and events. */
+#define USER_UNREAD	(256 * 1024)
+
+/* Watches of all files. */
+static atomic_t pvstore_user_watches = ATOMIC_INIT(0);
 
 /**
- * struct user_message - an answer or a watch event to be read
+ * struct pvstore_user_message - a reply or a watch event to be read
  * @list: in the order of arrival
  * @len: bytes of @head and what follows it
  * @taken: bytes that have been read
  * @head: header
  * @body: payload
  */
-struct user_message {
+struct pvstore_user_message {
 	struct list_head list;
 	u32 len;
 	u32 taken;
@@ -49,43 +49,41 @@ struct user_message {
 };
 
 /**
- * struct user_watch - a watch that a program has set
- * @watch: as the store client knows it; its path is in @text
+ * struct pvstore_user_watch - a watch that a program has set
+ * @watch: as the client knows it; its path is in @text
  * @list: in the file's list
- * @file: whose it is
+ * @file: its owner
  * @token: the program's, in @text
  * @text: path and token, each ended by a zero byte
  */
-struct user_watch {
+struct pvstore_user_watch {
 	struct pvstore_watch watch;
 	struct list_head list;
-	struct user_file *file;
+	struct pvstore_user_file *file;
 	const char *token;
 	char text[];
 };
 
 /**
- * struct user_file - one open file
+ * struct pvstore_user_file - one open file
  * @writing: serialises writers, and protects what is up to @read_wait
  * @have: bytes of @head and @body that have been written
  * @head: header of the request that is being written
  * @body: its payload
  * @watches: that it has set
- * @watch_count: how many
  * @reading: serialises readers
- * @queue_lock: protects the rest; taken in the store client's lock
+ * @queue_lock: protects the rest; taken inside the client's lock
  * @unread: messages
  * @unread_bytes: their length
- * @overrun: events have been dropped because nobody reads them
+ * @overrun: events have been dropped because the program does not read them
  * @wait: for messages, or for room
  */
-struct user_file {
+struct pvstore_user_file {
 	struct mutex writing;	/* see above */
 	u32 have;
 	struct xsd_sockmsg head;
 	char body[XENSTORE_PAYLOAD_MAX];
 	struct list_head watches;
-	unsigned int watch_count;
 
 	struct mutex reading;	/* see above */
 	struct mutex queue_lock;	/* see above */
@@ -95,9 +93,9 @@ struct user_file {
 	wait_queue_head_t wait;
 };
 
-static struct user_message *new_message(u32 type, u32 len)
+static struct pvstore_user_message *pvstore_user_new_message(u32 type, u32 len)
 {
-	struct user_message *msg;
+	struct pvstore_user_message *msg;
 
 	msg = kmalloc(sizeof(*msg) + len, GFP_KERNEL_ACCOUNT);
 	if (!msg)
@@ -108,19 +106,21 @@ static struct user_message *new_message(u32 type, u32 len)
 	return msg;
 }
 
-static bool has_room(struct user_file *file)
+static bool pvstore_user_has_room(struct pvstore_user_file *file)
 {
 	return READ_ONCE(file->unread_bytes) < USER_UNREAD;
 }
 
-/* For the reader; but an event (@may_drop) only if there is room. */
-static void deliver(struct user_file *file, struct user_message *msg,
-		    bool may_drop)
+/* Queue a message to be read; an event (@may_drop) only if there is room. */
+static void pvstore_user_deliver(struct pvstore_user_file *file,
+				 struct pvstore_user_message *msg,
+				 bool may_drop)
 {
 	mutex_lock(&file->queue_lock);
-	if (may_drop && !has_room(file)) {
+	if (may_drop && !pvstore_user_has_room(file)) {
 		if (!file->overrun)
-			pr_warn("pvbus: store: a program does not read its watch events, some are lost\n");
+			pr_warn("pvbus: /dev/xen/xenbus: too many unread watch events of a program (%d); dropping further ones\n",
+				-ENOBUFS);
 		file->overrun = true;
 		kfree(msg);
 	} else {
@@ -131,35 +131,38 @@ static void deliver(struct user_file *file, struct user_message *msg,
 	wake_up_interruptible(&file->wait);
 }
 
-static void user_watch_changed(struct pvstore_watch *watch, const char *path)
+static void pvstore_user_watch_changed(struct pvstore_watch *watch,
+				       const char *path)
 {
-	struct user_watch *w = container_of(watch, struct user_watch, watch);
+	struct pvstore_user_watch *w =
+		container_of(watch, struct pvstore_user_watch, watch);
 	u32 path_len = strlen(path) + 1, token_len = strlen(w->token) + 1;
-	struct user_message *msg;
+	struct pvstore_user_message *msg;
 
-	msg = new_message(XS_WATCH_EVENT, path_len + token_len);
+	msg = pvstore_user_new_message(XS_WATCH_EVENT, path_len + token_len);
 	if (!msg)
 		return;
 	memcpy(msg->body, path, path_len);
 	memcpy(msg->body + path_len, w->token, token_len);
-	deliver(w->file, msg, true);
+	pvstore_user_deliver(w->file, msg, true);
 }
 
-/* Answer the request that has just been written. */
-static int answer(struct user_file *file, u32 type, const void *body, u32 len)
+/* Reply to the request that has just been written. */
+static int pvstore_user_reply(struct pvstore_user_file *file, u32 type,
+			      const void *body, u32 len)
 {
-	struct user_message *msg = new_message(type, len);
+	struct pvstore_user_message *msg = pvstore_user_new_message(type, len);
 
 	if (!msg)
 		return -ENOMEM;
 	msg->head.req_id = file->head.req_id;
 	msg->head.tx_id = file->head.tx_id;
 	memcpy(msg->body, body, len);
-	deliver(file, msg, false);
+	pvstore_user_deliver(file, msg, false);
 	return 0;
 }
 
-static int answer_error(struct user_file *file, int error)
+static int pvstore_user_reply_error(struct pvstore_user_file *file, int error)
 {
 	const char *name = "EIO";
 	unsigned int i;
@@ -167,13 +170,14 @@ static int answer_error(struct user_file *file, int error)
 	for (i = 0; i < ARRAY_SIZE(xsd_errors); i++)
 		if (xsd_errors[i].errnum == -error)
 			name = xsd_errors[i].errstring;
-	return answer(file, XS_ERROR, name, strlen(name) + 1);
+	return pvstore_user_reply(file, XS_ERROR, name, strlen(name) + 1);
 }
 
 /* The watch that a payload names by its path and token. */
-static struct user_watch *find_watch(struct user_file *file)
+static struct pvstore_user_watch *
+pvstore_user_find_watch(struct pvstore_user_file *file)
 {
-	struct user_watch *w;
+	struct pvstore_user_watch *w;
 
 	list_for_each_entry(w, &file->watches, list)
 		if (!strcmp(w->watch.path, file->body) &&
@@ -183,7 +187,7 @@ static struct user_watch *find_watch(struct user_file *file)
 }
 
 /* Does the payload begin with a path and a token? */
-static bool names_watch(struct user_file *file)
+static bool pvstore_user_names_watch(struct pvstore_user_file *file)
 {
 	const char *end = file->body + file->head.len;
 	const char *path_end = memchr(file->body, 0, file->head.len);
@@ -191,62 +195,75 @@ static bool names_watch(struct user_file *file)
 	return path_end && memchr(path_end + 1, 0, end - (path_end + 1));
 }
 
-static int set_watch(struct user_file *file)
+static int pvstore_user_watch_set(struct pvstore_user_file *file)
 {
-	struct user_watch *w;
+	struct pvstore_user_watch *w;
 	int ret;
 
-	if (!names_watch(file))
-		return answer_error(file, -EINVAL);
-	if (find_watch(file))
-		return answer_error(file, -EEXIST);
-	if (file->watch_count >= USER_WATCHES)
-		return answer_error(file, -E2BIG);
+	if (!pvstore_user_names_watch(file))
+		return pvstore_user_reply_error(file, -EINVAL);
+	if (pvstore_user_find_watch(file))
+		return pvstore_user_reply_error(file, -EEXIST);
+	if (!atomic_add_unless(&pvstore_user_watches, 1, PVSTORE_USER_WATCHES))
+		return pvstore_user_reply_error(file, -E2BIG);
 	w = kzalloc(sizeof(*w) + file->head.len, GFP_KERNEL_ACCOUNT);
-	if (!w)
+	if (!w) {
+		atomic_dec(&pvstore_user_watches);
 		return -ENOMEM;
+	}
 	memcpy(w->text, file->body, file->head.len);
 	w->file = file;
 	w->token = w->text + strlen(w->text) + 1;
 	w->watch.path = w->text;
-	w->watch.changed = user_watch_changed;
+	w->watch.changed = pvstore_user_watch_changed;
 	ret = pvstore_watch(&w->watch);
 	if (ret) {
+		atomic_dec(&pvstore_user_watches);
 		kfree(w);
-		return ret == -EINTR ? ret : answer_error(file, ret);
+		return ret == -EINTR ? ret
+				     : pvstore_user_reply_error(file, ret);
 	}
 	list_add(&w->list, &file->watches);
-	file->watch_count++;
-	return answer(file, XS_WATCH, "OK", 3);
+	return pvstore_user_reply(file, XS_WATCH, "OK", 3);
 }
 
-static void drop_watch(struct user_file *file, struct user_watch *w)
+static void pvstore_user_drop_watch(struct pvstore_user_file *file,
+				    struct pvstore_user_watch *w)
 {
 	pvstore_unwatch(&w->watch);
 	list_del(&w->list);
-	file->watch_count--;
+	atomic_dec(&pvstore_user_watches);
 	kfree(w);
 }
 
-static int end_watch(struct user_file *file)
+static int pvstore_user_unwatch(struct pvstore_user_file *file)
 {
-	struct user_watch *w;
+	struct pvstore_user_watch *w;
 
-	if (!names_watch(file))
-		return answer_error(file, -EINVAL);
-	w = find_watch(file);
+	if (!pvstore_user_names_watch(file))
+		return pvstore_user_reply_error(file, -EINVAL);
+	w = pvstore_user_find_watch(file);
 	if (!w)
-		return answer_error(file, -ENOENT);
-	drop_watch(file, w);
-	return answer(file, XS_UNWATCH, "OK", 3);
+		return pvstore_user_reply_error(file, -ENOENT);
+	pvstore_user_drop_watch(file, w);
+	return pvstore_user_reply(file, XS_UNWATCH, "OK", 3);
 }
 
-/* Pass a request on to the daemon, and its answer back. */
-static int pass_on(struct user_file *file)
+/* The reply to XS_TRANSACTION_START: a number as text. */
+static int pvstore_user_reply_handle(struct pvstore_user_file *file, u32 type,
+				     u32 handle)
+{
+	char text[11];
+	u32 len = scnprintf(text, sizeof(text), "%u", handle) + 1;
+
+	return pvstore_user_reply(file, type, text, len);
+}
+
+/* Forward a request to the daemon, and its reply to the program. */
+static int pvstore_user_forward(struct pvstore_user_file *file)
 {
 	u32 type = file->head.type;
 	struct pvstore_request *req;
-	char handle[11];
 	int ret;
 
 	req = pvstore_new(type, file->head.tx_id, file->head.len);
@@ -254,50 +271,51 @@ static int pass_on(struct user_file *file)
 		return PTR_ERR(req);
 	memcpy(req->body, file->body, file->head.len);
 	req->owner = file;
-	ret = pvstore_carry_out(req);
-	if (ret == -EINTR)
-		;	/* killed: nobody will read the answer */
-	else if (!ret && type == XS_TRANSACTION_START)
-		ret = answer(file, type, handle,
-			     scnprintf(handle, sizeof(handle), "%u",
-				       req->handle) + 1);
-	else if (!ret)
-		ret = answer(file, type, req->reply, req->reply_len);
-	else if (ret != -ETIMEDOUT && req->reply)
-		ret = answer(file, XS_ERROR, req->reply, req->reply_len);
-	else
-		ret = answer_error(file, ret);
+	ret = pvstore_call(req);
+	if (ret == -EINTR) {
+		;	/* killed: no reader is left */
+	} else if (!ret && type == XS_TRANSACTION_START) {
+		ret = pvstore_user_reply_handle(file, type, req->handle);
+		/* The program cannot end one whose number it never gets. */
+		if (ret)
+			pvstore_drop_txn(req->handle, file);
+	} else if (!ret) {
+		ret = pvstore_user_reply(file, type, req->reply,
+					 req->reply_len);
+	} else if (ret != -ETIMEDOUT && req->reply) {
+		ret = pvstore_user_reply(file, XS_ERROR, req->reply,
+					 req->reply_len);
+	} else {
+		ret = pvstore_user_reply_error(file, ret);
+	}
 	pvstore_put(req);
 	return ret;
 }
 
-static int serve(struct user_file *file)
+static int pvstore_user_handle(struct pvstore_user_file *file)
 {
 	switch (file->head.type) {
 	case XS_WATCH:
-		return set_watch(file);
+		return pvstore_user_watch_set(file);
 	case XS_UNWATCH:
-		return end_watch(file);
+		return pvstore_user_unwatch(file);
 	case XS_RESET_WATCHES:
 		/* Would reset the kernel's as well. */
-		return answer_error(file, -EACCES);
+		return pvstore_user_reply_error(file, -EACCES);
 	case XS_WATCH_EVENT:
 	case XS_ERROR:
-		return answer_error(file, -ENOSYS);
-	case XS_TRANSACTION_START:
-		if (pvstore_open_txns(file) >= USER_TXNS)
-			return answer_error(file, -ENOSPC);
-		return pass_on(file);
+		return pvstore_user_reply_error(file, -ENOSYS);
 	default:
 		if (file->head.type >= XS_TYPE_COUNT)
-			return answer_error(file, -ENOSYS);
-		return pass_on(file);
+			return pvstore_user_reply_error(file, -ENOSYS);
+		return pvstore_user_forward(file);
 	}
 }
 
-/* Copy what is missing of a part of the request that is @size bytes long. */
-static ssize_t copy_part(struct user_file *file, void *part, u32 at, u32 size,
-			 const char __user *from, size_t len)
+/* Copy the rest of a part of the request that is @size bytes long. */
+static ssize_t pvstore_user_copy_part(struct pvstore_user_file *file,
+				      void *part, u32 at, u32 size,
+				      const char __user *from, size_t len)
 {
 	u32 n = min_t(size_t, len, size - at);
 
@@ -308,25 +326,27 @@ static ssize_t copy_part(struct user_file *file, void *part, u32 at, u32 size,
 }
 
 /* Takes no more than one request, as a write may be a partial one anyway. */
-static ssize_t user_write(struct file *filp, const char __user *buf, size_t len,
-			  loff_t *pos)
+static ssize_t pvstore_user_write(struct file *filp, const char __user *buf,
+				  size_t len, loff_t *pos)
 {
-	struct user_file *file = filp->private_data;
+	struct pvstore_user_file *file = filp->private_data;
 	const u32 head = sizeof(file->head);
 	ssize_t n, taken = 0;
 	int ret;
 
 	if (mutex_lock_interruptible(&file->writing))
 		return -ERESTARTSYS;
-	if (!has_room(file)) {
+	if (!pvstore_user_has_room(file)) {
 		ret = filp->f_flags & O_NONBLOCK ? -EAGAIN :
-		      wait_event_interruptible(file->wait, has_room(file));
+		      wait_event_interruptible(file->wait,
+					       pvstore_user_has_room(file));
 		if (ret)
 			goto out;
 	}
 	ret = 0;
 	if (file->have < head) {
-		taken = copy_part(file, &file->head, file->have, head, buf, len);
+		taken = pvstore_user_copy_part(file, &file->head, file->have,
+					       head, buf, len);
 		if (taken < 0 || file->have < head)
 			goto out;
 		if (file->head.len > XENSTORE_PAYLOAD_MAX) {
@@ -334,8 +354,8 @@ static ssize_t user_write(struct file *filp, const char __user *buf, size_t len,
 			goto drop;
 		}
 	}
-	n = copy_part(file, file->body, file->have - head, file->head.len,
-		      buf + taken, len - taken);
+	n = pvstore_user_copy_part(file, file->body, file->have - head,
+				   file->head.len, buf + taken, len - taken);
 	if (n < 0) {
 		taken = taken ?: n;
 		goto out;
@@ -343,7 +363,7 @@ static ssize_t user_write(struct file *filp, const char __user *buf, size_t len,
 	taken += n;
 	if (file->have < head + file->head.len)
 		goto out;
-	ret = serve(file);
+	ret = pvstore_user_handle(file);
 drop:
 	file->have = 0;
 out:
@@ -351,11 +371,11 @@ out:
 	return ret ?: taken;
 }
 
-static ssize_t user_read(struct file *filp, char __user *buf, size_t len,
-			 loff_t *pos)
+static ssize_t pvstore_user_read(struct file *filp, char __user *buf,
+				 size_t len, loff_t *pos)
 {
-	struct user_file *file = filp->private_data;
-	struct user_message *msg;
+	struct pvstore_user_file *file = filp->private_data;
+	struct pvstore_user_message *msg;
 	size_t got = 0, n;
 	int ret;
 
@@ -367,9 +387,10 @@ static ssize_t user_read(struct file *filp, char __user *buf, size_t len,
 		      wait_event_interruptible(file->wait,
 					       READ_ONCE(file->unread_bytes));
 	while (!ret && got < len && READ_ONCE(file->unread_bytes)) {
-		/* Only we take it away. */
+		/* Only the reader removes it. */
 		mutex_lock(&file->queue_lock);
-		msg = list_first_entry(&file->unread, struct user_message, list);
+		msg = list_first_entry(&file->unread,
+				       struct pvstore_user_message, list);
 		mutex_unlock(&file->queue_lock);
 		n = min_t(size_t, len - got, msg->len - msg->taken);
 		if (copy_to_user(buf + got, (char *)&msg->head + msg->taken, n)) {
@@ -391,22 +412,23 @@ static ssize_t user_read(struct file *filp, char __user *buf, size_t len,
 	return got ?: ret;
 }
 
-static __poll_t user_poll(struct file *filp, poll_table *table)
+static __poll_t pvstore_user_poll(struct file *filp, poll_table *table)
 {
-	struct user_file *file = filp->private_data;
+	struct pvstore_user_file *file = filp->private_data;
 	__poll_t mask = 0;
 
 	poll_wait(filp, &file->wait, table);
 	if (READ_ONCE(file->unread_bytes))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (has_room(file))
+	if (pvstore_user_has_room(file))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }
 
-static int user_open(struct inode *inode, struct file *filp)
+static int pvstore_user_open(struct inode *inode, struct file *filp)
 {
-	struct user_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	struct pvstore_user_file *file =
+		kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 
 	if (!file)
 		return -ENOMEM;
@@ -420,14 +442,14 @@ static int user_open(struct inode *inode, struct file *filp)
 	return stream_open(inode, filp);
 }
 
-static int user_release(struct inode *inode, struct file *filp)
+static int pvstore_user_release(struct inode *inode, struct file *filp)
 {
-	struct user_file *file = filp->private_data;
-	struct user_watch *w, *next_watch;
-	struct user_message *msg, *next;
+	struct pvstore_user_file *file = filp->private_data;
+	struct pvstore_user_watch *w, *next_watch;
+	struct pvstore_user_message *msg, *next;
 
 	list_for_each_entry_safe(w, next_watch, &file->watches, list)
-		drop_watch(file, w);
+		pvstore_user_drop_watch(file, w);
 	pvstore_drop_owner(file);
 	list_for_each_entry_safe(msg, next, &file->unread, list)
 		kfree(msg);
@@ -435,25 +457,25 @@ static int user_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-static const struct file_operations user_fops = {
+const struct file_operations pvstore_user_fops = {
 	.owner		= THIS_MODULE,
-	.open		= user_open,
-	.release	= user_release,
-	.read		= user_read,
-	.write		= user_write,
-	.poll		= user_poll,
+	.open		= pvstore_user_open,
+	.release	= pvstore_user_release,
+	.read		= pvstore_user_read,
+	.write		= pvstore_user_write,
+	.poll		= pvstore_user_poll,
 };
 
-static struct miscdevice user_device = {
+static struct miscdevice pvstore_user_device = {
 	.minor		= MISC_DYNAMIC_MINOR,
 	.name		= "xenbus",
 	.nodename	= "xen/xenbus",
-	.fops		= &user_fops,
+	.fops		= &pvstore_user_fops,
 	.mode		= 0600,
 };
 
-static int __init user_init(void)
+static int __init pvstore_user_init(void)
 {
-	return pvstore_present() ? misc_register(&user_device) : 0;
+	return pvstore_present() ? misc_register(&pvstore_user_device) : 0;
 }
-device_initcall(user_init);
+device_initcall(pvstore_user_init);

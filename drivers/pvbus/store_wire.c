@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The store's wire (public header io/xs_wire.h): bytes into and out of the
- * page shared with the daemon, and messages out of bytes.
+ * XenStore's wire protocol (public header io/xs_wire.h): bytes into and out of
+ * the page shared with the daemon, and messages out of bytes.
  *
  * The daemon may write anything at any time.  Its indexes are read once and
- * checked; bytes are copied before they are looked at.
+ * checked; bytes are copied before they are used.
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -15,12 +15,12 @@
 #define HEAD	((u32)sizeof(struct xsd_sockmsg))
 
 /**
- * pvwire_break() - the daemon broke the protocol
+ * pvstore_wire_break() - the daemon broke the protocol
  * @wire: its wire
- * @field: what made no sense; only the first one is kept
- * @value: what was in it
+ * @field: the invalid field; only the first one is kept
+ * @value: its value
  */
-void pvwire_break(struct pvwire *wire, const char *field, u32 value)
+void pvstore_wire_break(struct pvstore_wire *wire, const char *field, u32 value)
 {
 	if (wire->broken)
 		return;
@@ -29,16 +29,17 @@ void pvwire_break(struct pvwire *wire, const char *field, u32 value)
 }
 
 /**
- * pvwire_attach() - start on a ring, or again after a reset
+ * pvstore_wire_attach() - start on a ring, or again after a reset
  * @wire: to be filled in
  * @ring: the shared page
  *
- * The indexes go on from where they are, which need not be zero.  Replies that
- * wait there were meant for somebody before us, and are skipped.
+ * The indexes go on from where they are, which need not be zero.  Replies in
+ * the ring are for an earlier user of it, such as a boot loader, and skipped.
  *
- * Return: false if the indexes make no sense.
+ * Return: false if the indexes are invalid.
  */
-bool pvwire_attach(struct pvwire *wire, struct xenstore_domain_interface *ring)
+bool pvstore_wire_attach(struct pvstore_wire *wire,
+			 struct xenstore_domain_interface *ring)
 {
 	u32 cons;
 
@@ -48,24 +49,26 @@ bool pvwire_attach(struct pvwire *wire, struct xenstore_domain_interface *ring)
 	wire->req_prod = READ_ONCE(ring->req_prod);
 	wire->rsp_cons = READ_ONCE(ring->rsp_prod);
 	cons = READ_ONCE(ring->req_cons);
+	wire->seen_req_cons = cons;
+	wire->seen_rsp_prod = wire->rsp_cons;
 	if (wire->req_prod - cons > XENSTORE_RING_SIZE)
-		pvwire_break(wire, "req_cons", cons);
+		pvstore_wire_break(wire, "req_cons", cons);
 	else
 		WRITE_ONCE(ring->rsp_cons, wire->rsp_cons);
 	return !wire->broken;
 }
 
 /**
- * pvwire_send() - write as many bytes as there is room for
+ * pvstore_wire_send() - write as many bytes as there is room for
  * @wire: the wire
  * @data: bytes of a message
- * @len: how many are left of it
+ * @len: bytes of it that are left
  *
  * The caller notifies the daemon.
  *
  * Return: bytes written; 0 if the ring is full or broken.
  */
-u32 pvwire_send(struct pvwire *wire, const void *data, u32 len)
+u32 pvstore_wire_send(struct pvstore_wire *wire, const void *data, u32 len)
 {
 	u32 cons = READ_ONCE(wire->ring->req_cons);
 	u32 room = XENSTORE_RING_SIZE - (wire->req_prod - cons);
@@ -75,13 +78,13 @@ u32 pvwire_send(struct pvwire *wire, const void *data, u32 len)
 	if (wire->broken)
 		return 0;
 	if (room > XENSTORE_RING_SIZE) {
-		pvwire_break(wire, "req_cons", cons);
+		pvstore_wire_break(wire, "req_cons", cons);
 		return 0;
 	}
 	len = min(len, room);
 	if (!len)
 		return 0;
-	/* The daemon has read these bytes before we write over them. */
+	/* The daemon has read these bytes before they are written over. */
 	virt_mb();
 	first = min(len, XENSTORE_RING_SIZE - at);
 	memcpy(wire->ring->req + at, data, first);
@@ -94,14 +97,14 @@ u32 pvwire_send(struct pvwire *wire, const void *data, u32 len)
 }
 
 /* Take up to @len bytes. */
-static u32 take(struct pvwire *wire, void *to, u32 len)
+static u32 pvstore_wire_take(struct pvstore_wire *wire, void *to, u32 len)
 {
 	u32 at = MASK_XENSTORE_IDX(wire->rsp_cons);
 	u32 prod = READ_ONCE(wire->ring->rsp_prod);
 	u32 first;
 
 	if (prod - wire->rsp_cons > XENSTORE_RING_SIZE) {
-		pvwire_break(wire, "rsp_prod", prod);
+		pvstore_wire_break(wire, "rsp_prod", prod);
 		return 0;
 	}
 	len = min(len, prod - wire->rsp_cons);
@@ -120,14 +123,14 @@ static u32 take(struct pvwire *wire, void *to, u32 len)
 }
 
 /**
- * pvwire_receive() - take what has arrived, up to the end of a message
+ * pvstore_wire_receive() - take bytes, up to the end of a message
  * @wire: the wire
  *
  * The caller notifies the daemon.
  *
  * Return: true if @head and @body hold a message; they do until the next call.
  */
-bool pvwire_receive(struct pvwire *wire)
+bool pvstore_wire_receive(struct pvstore_wire *wire)
 {
 	u32 error, got;
 
@@ -137,17 +140,17 @@ bool pvwire_receive(struct pvwire *wire)
 	    XENSTORE_SERVER_FEATURE_ERROR) {
 		error = READ_ONCE(wire->ring->error);
 		if (error != XENSTORE_ERROR_NONE)
-			pvwire_break(wire, "error", error);
+			pvstore_wire_break(wire, "error", error);
 	}
 	while (!wire->broken) {
 		if (wire->have < HEAD) {
-			got = take(wire, (char *)&wire->head + wire->have,
-				   HEAD - wire->have);
+			got = pvstore_wire_take(wire, (char *)&wire->head +
+						wire->have, HEAD - wire->have);
 			wire->have += got;
 			if (wire->have < HEAD)
 				return false;
 			if (wire->head.len > XENSTORE_PAYLOAD_MAX) {
-				pvwire_break(wire, "len", wire->head.len);
+				pvstore_wire_break(wire, "len", wire->head.len);
 				return false;
 			}
 		}
@@ -155,8 +158,8 @@ bool pvwire_receive(struct pvwire *wire)
 			wire->body[wire->head.len] = 0;
 			return true;
 		}
-		got = take(wire, wire->body + (wire->have - HEAD),
-			   wire->head.len - (wire->have - HEAD));
+		got = pvstore_wire_take(wire, wire->body + (wire->have - HEAD),
+					wire->head.len - (wire->have - HEAD));
 		if (!got)
 			return false;
 		wire->have += got;
@@ -164,43 +167,71 @@ bool pvwire_receive(struct pvwire *wire)
 	return false;
 }
 
-/** pvwire_can_reset() - does the daemon offer to start the ring afresh? */
-bool pvwire_can_reset(const struct pvwire *wire)
+/**
+ * pvstore_wire_can_reset() - does the daemon offer to reset the ring?
+ * @wire: the wire
+ *
+ * Context: any.
+ * Return: true if it does.
+ */
+bool pvstore_wire_can_reset(const struct pvstore_wire *wire)
 {
 	return READ_ONCE(wire->ring->server_features) &
 	       XENSTORE_SERVER_FEATURE_RECONNECTION;
 }
 
 /**
- * pvwire_ask_reset() - ask the daemon to forget all that was between us
- * @wire: the wire; pvwire_resetting() tells when it is usable again, by
- *	pvwire_attach()
+ * pvstore_wire_ask_reset() - ask the daemon to reset the ring
+ * @wire: the wire; pvstore_wire_resetting() is false when it is usable again, by
+ *	pvstore_wire_attach()
  *
  * The caller notifies the daemon.
  */
-void pvwire_ask_reset(struct pvwire *wire)
+void pvstore_wire_ask_reset(struct pvstore_wire *wire)
 {
 	WRITE_ONCE(wire->ring->connection, XENSTORE_RECONNECT);
 }
 
-/** pvwire_resetting() - has a reset been asked for and not been done yet? */
-bool pvwire_resetting(const struct pvwire *wire)
+/**
+ * pvstore_wire_resetting() - is a reset that was asked for not done yet?
+ * @wire: the wire
+ *
+ * Context: any.
+ * Return: true until the daemon has done it; false if it does not offer to.
+ */
+bool pvstore_wire_resetting(const struct pvstore_wire *wire)
 {
-	return pvwire_can_reset(wire) &&
+	return pvstore_wire_can_reset(wire) &&
 	       READ_ONCE(wire->ring->connection) != XENSTORE_CONNECTED;
 }
 
-/**
- * pvwire_moved() - has the daemon taken or written anything since last asked?
- * @wire: the wire
- */
-bool pvwire_moved(struct pvwire *wire)
+/* Has an index gone on from *@seen, by @most at most?  Going back is nothing. */
+static bool pvstore_wire_went_on(u32 *seen, u32 now, u32 most)
 {
-	u32 cons = READ_ONCE(wire->ring->req_cons);
-	u32 prod = READ_ONCE(wire->ring->rsp_prod);
-	bool moved = cons != wire->seen_req_cons || prod != wire->seen_rsp_prod;
+	if (now == *seen || now - *seen > most)
+		return false;
+	*seen = now;
+	return true;
+}
 
-	wire->seen_req_cons = cons;
-	wire->seen_rsp_prod = prod;
-	return moved;
+/**
+ * pvstore_wire_moved() - has the daemon taken or written anything?
+ * @wire: the wire
+ *
+ * An index that goes to and fro is no progress, or the daemon could keep us
+ * busy with it.
+ *
+ * Return: true if an index has gone on since it was furthest.
+ */
+bool pvstore_wire_moved(struct pvstore_wire *wire)
+{
+	bool taken = pvstore_wire_went_on(&wire->seen_req_cons,
+					  READ_ONCE(wire->ring->req_cons),
+					  wire->req_prod - wire->seen_req_cons);
+	bool written = pvstore_wire_went_on(&wire->seen_rsp_prod,
+					    READ_ONCE(wire->ring->rsp_prod),
+					    wire->rsp_cons + XENSTORE_RING_SIZE -
+					    wire->seen_rsp_prod);
+
+	return taken || written;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The boot console hvc0: on the ring that the tool stack set up, or, for the
- * initial domain, on the hypervisor's emergency console.
+ * The boot console hvc0: on the ring that the tool stack has set up, or in the
+ * initial domain on the hypervisor's emergency console.
  */
 #include <linux/console.h>
 #include <linux/err.h>
@@ -55,8 +55,10 @@ static int __init pvcon_console_init(void)
 	if (!ops)
 		return 0;
 	ring = pvguest_console_ring();
-	if (ring.page)
-		pvcon_attach(&pvcons[0], ring.page, ring.port);
+	if (ring.page) {
+		pvguest_console_taken();
+		pvcon_attach(&pvcon_consoles[0], ring.page, ring.port);
+	}
 	hvc_instantiate(PVCON_COOKIE, 0, ops);
 	add_preferred_console("hvc", 0, NULL);
 	return 0;
@@ -65,7 +67,7 @@ console_initcall(pvcon_console_init);
 
 static int __init pvcon_init(void)
 {
-	struct pvcon *con = &pvcons[0];
+	struct pvcon *con = &pvcon_consoles[0];
 	const struct hv_ops *ops;
 	struct hvc_struct *hp;
 	int irq;
@@ -86,7 +88,7 @@ static int __init pvcon_init(void)
 		irq = pvguest_bind_virq(VIRQ_CONSOLE, 0, pvcon_emergency_event,
 					0, "pvcon", hp);
 	if (irq < 0)
-		pr_warn("pvcon: no events (%d), the console is polled\n", irq);
+		pr_warn("pvcon: hvc0: no interrupt (%d); polling\n", irq);
 	else
 		hp->data = irq;
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Consoles that appear in the store as devices, hvc1 and following: channels
- * to programs in the control domain, plugged in and out while we run.
+ * Consoles that XenStore lists as devices, hvc1 and following: channels to
+ * programs in the control domain, plugged in and out at any time.
  */
 #include <linux/bitmap.h>
 #include <linux/err.h>
@@ -18,8 +18,8 @@
 #include "pvcon.h"
 
 /**
- * struct pvcon_device - a console from the store
- * @con: its ring and terminal, one of pvcons
+ * struct pvcon_device - a console from XenStore
+ * @con: its ring and terminal, one of pvcon_consoles
  * @area: the page of the ring
  * @irq: the back end's events, 0 for none
  */
@@ -29,12 +29,12 @@ struct pvcon_device {
 	unsigned int irq;
 };
 
-/* Which of pvcons are in use. */
+/* Which of pvcon_consoles are in use. */
 static DECLARE_BITMAP(pvcon_used, PVCON_MAX) = { BIT(0) };
 
 static unsigned int pvcon_index(const struct pvcon *con)
 {
-	return con - pvcons;
+	return con - pvcon_consoles;
 }
 
 static int pvcon_probe(struct pvbus_device *dev)
@@ -42,7 +42,7 @@ static int pvcon_probe(struct pvbus_device *dev)
 	struct pvcon_device *p;
 	unsigned int i;
 
-	/* The first has its ring from the tool stack. */
+	/* Console 0 is the boot console, whose ring the tool stack makes. */
 	if (!dev->id)
 		return -ENODEV;
 	p = kzalloc(sizeof(*p), GFP_KERNEL);
@@ -51,13 +51,13 @@ static int pvcon_probe(struct pvbus_device *dev)
 	do {
 		i = find_first_zero_bit(pvcon_used, PVCON_MAX);
 		if (i == PVCON_MAX) {
-			dev_err(&dev->dev, "there can be only %u consoles\n",
-				PVCON_MAX);
+			dev_err(&dev->dev, "terminal: all %u in use (%d); waiting for its nodes to change\n",
+				PVCON_MAX, -ENOSPC);
 			kfree(p);
 			return -ENOSPC;
 		}
 	} while (test_and_set_bit(i, pvcon_used));
-	p->con = &pvcons[i];
+	p->con = &pvcon_consoles[i];
 	p->con->dev = dev;
 	dev_set_drvdata(&dev->dev, p);
 	return 0;
@@ -95,17 +95,17 @@ static int pvcon_publish(struct pvbus_device *dev, u32 txn)
 	return pvstore_printf(txn, dev->node, "port", "%u", p->con->port);
 }
 
-/* The name that the tool stack gave it, for people. */
-static void pvcon_introduce(struct pvbus_device *dev, struct hvc_struct *hp)
+/* Log the name that the tool stack has given the console. */
+static void pvcon_log_name(struct pvbus_device *dev, struct hvc_struct *hp)
 {
 	unsigned int len;
 	char *name;
 
 	if (pvstore_read(PVSTORE_NO_TXN, dev->node, "name", &name, &len)) {
-		dev_info(&dev->dev, "hvc%d\n", hp->index);
+		dev_info(&dev->dev, "terminal: hvc%d\n", hp->index);
 		return;
 	}
-	dev_info(&dev->dev, "hvc%d is channel %*pE\n", hp->index,
+	dev_info(&dev->dev, "terminal: hvc%d, channel %*pE\n", hp->index,
 		 (int)min(len, 64U), name);
 	kfree(name);
 }
@@ -121,10 +121,10 @@ static int pvcon_connected(struct pvbus_device *dev)
 		if (IS_ERR(hp))
 			return PTR_ERR(hp);
 		WRITE_ONCE(p->con->hp, hp);
-		pvcon_introduce(dev, hp);
+		pvcon_log_name(dev, hp);
 	}
 	hp->data = p->irq;
-	/* What has been typed or printed meanwhile. */
+	/* For input and output since the ring was published. */
 	hvc_kick();
 	return 0;
 }

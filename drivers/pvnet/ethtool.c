@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What ethtool shows of the device, and how many queues it asks for.
+ * The device's ethtool operations: counters, and the number of queues.
  */
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
@@ -9,11 +9,11 @@
 
 #define COUNTER(name, at)	{ name, offsetof(struct pvnet_queue, at) }
 
-/* Of each queue; every one is a u64. */
+/* Counters of each queue, all u64. */
 static const struct {
 	const char *name;
 	size_t at;
-} counters[] = {
+} pvnet_counters[] = {
 	COUNTER("tx_packets", tx_stats.packets),
 	COUNTER("tx_bytes", tx_stats.bytes),
 	COUNTER("tx_notifications", tx_stats.notifications),
@@ -57,7 +57,7 @@ static int pvnet_get_sset_count(struct net_device *dev, int set)
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return net->max_queues * ARRAY_SIZE(counters);
+	return net->max_queues * ARRAY_SIZE(pvnet_counters);
 }
 
 static void pvnet_get_strings(struct net_device *dev, u32 set, u8 *data)
@@ -68,8 +68,9 @@ static void pvnet_get_strings(struct net_device *dev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	for (q = 0; q < net->max_queues; q++)
-		for (i = 0; i < ARRAY_SIZE(counters); i++)
-			ethtool_sprintf(&data, "q%u_%s", q, counters[i].name);
+		for (i = 0; i < ARRAY_SIZE(pvnet_counters); i++)
+			ethtool_sprintf(&data, "q%u_%s", q,
+					pvnet_counters[i].name);
 }
 
 static void pvnet_get_ethtool_stats(struct net_device *dev,
@@ -79,9 +80,9 @@ static void pvnet_get_ethtool_stats(struct net_device *dev,
 	unsigned int q, i;
 
 	for (q = 0; q < net->max_queues; q++)
-		for (i = 0; i < ARRAY_SIZE(counters); i++)
+		for (i = 0; i < ARRAY_SIZE(pvnet_counters); i++)
 			*data++ = READ_ONCE(*(u64 *)((void *)&net->queues[q] +
-						     counters[i].at));
+						     pvnet_counters[i].at));
 }
 
 static void pvnet_get_ringparam(struct net_device *dev,
@@ -101,11 +102,11 @@ static void pvnet_get_channels(struct net_device *dev,
 	struct pvnet *net = netdev_priv(dev);
 
 	channels->max_combined = net->offer.max_queues ?: net->max_queues;
-	channels->combined_count = min(net->wanted_queues,
+	channels->combined_count = min(net->requested_queues,
 				       channels->max_combined);
 }
 
-/* Takes effect with a new connection, soon. */
+/* Takes effect with the next connection, which this requests. */
 static int pvnet_set_channels(struct net_device *dev,
 			      struct ethtool_channels *channels)
 {
@@ -114,8 +115,8 @@ static int pvnet_set_channels(struct net_device *dev,
 	/* The core has checked the bounds. */
 	if (!channels->combined_count)
 		return -EINVAL;
-	WRITE_ONCE(net->wanted_queues, channels->combined_count);
-	pvnet_wish(net);
+	WRITE_ONCE(net->requested_queues, channels->combined_count);
+	pvnet_request_reconnect(net);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The back end's multicast filter: addresses are added and deleted by requests
- * on the transmit ring that carry no packet; whether it filters at all is said
- * in the store.
+ * on the transmit ring that carry no packet; a node in XenStore switches the
+ * filter on and off.
  */
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
@@ -12,14 +12,14 @@
 #include "pvnet.h"
 
 /*
- * How many addresses every back end takes is not said; Linux's takes 64, and
- * new ones may come before old ones go.
+ * The ABI gives no number of addresses that every back end takes; Linux's takes
+ * 64, and new ones may be added before old ones are deleted.
  */
-#define ADDRESSES_MAX	32
-/* Until the ring has room again. */
-#define RETRY_DELAY	(HZ / 10)
+#define PVNET_MULTICAST_MAX	32
+/* Time for the ring to have room again. */
+#define PVNET_MULTICAST_RETRY	(HZ / 10)
 
-static int amend(struct net_device *dev, const u8 *addr, u8 type)
+static int pvnet_multicast_send(struct net_device *dev, const u8 *addr, u8 type)
 {
 	struct pvnet *net = netdev_priv(dev);
 	struct pvnet_queue *queue = &net->queues[0];
@@ -39,60 +39,75 @@ static int amend(struct net_device *dev, const u8 *addr, u8 type)
 	return sent ? 0 : -EAGAIN;
 }
 
-static int add(struct net_device *dev, const u8 *addr)
+static int pvnet_multicast_add(struct net_device *dev, const u8 *addr)
 {
-	return amend(dev, addr, XEN_NETIF_EXTRA_TYPE_MCAST_ADD);
+	return pvnet_multicast_send(dev, addr, XEN_NETIF_EXTRA_TYPE_MCAST_ADD);
 }
 
-static int del(struct net_device *dev, const u8 *addr)
+static int pvnet_multicast_del(struct net_device *dev, const u8 *addr)
 {
-	return amend(dev, addr, XEN_NETIF_EXTRA_TYPE_MCAST_DEL);
+	return pvnet_multicast_send(dev, addr, XEN_NETIF_EXTRA_TYPE_MCAST_DEL);
 }
 
-/* Should the back end filter?  Not when all is wanted, or too much to tell. */
-static bool want_filter(struct pvnet *net)
+/* May the back end filter?  Not if all packets or many addresses are needed. */
+static bool pvnet_multicast_may_filter(struct pvnet *net)
 {
 	struct net_device *dev = net->dev;
 
 	return net->offer.multicast &&
 	       !(dev->flags & (IFF_PROMISC | IFF_ALLMULTI)) &&
-	       netdev_mc_count(dev) <= ADDRESSES_MAX;
+	       netdev_mc_count(dev) <= PVNET_MULTICAST_MAX;
 }
 
-static void update(struct work_struct *work)
+static void pvnet_multicast_update(struct work_struct *work)
 {
 	struct pvnet *net = container_of(to_delayed_work(work), struct pvnet,
 					 multicast);
-	bool filter, told = true;
+	bool filter, sent = true;
 
 	rtnl_lock();
-	if (!net->connected || !net->offer.multicast) {
+	/* While it is down nothing is polled: the ring would only fill up. */
+	if (!net->connected || !net->offer.multicast ||
+	    !netif_running(net->dev)) {
 		rtnl_unlock();
 		return;
 	}
-	filter = want_filter(net);
+	filter = pvnet_multicast_may_filter(net);
 	if (filter) {
 		netif_addr_lock_bh(net->dev);
-		told = !__dev_mc_sync(net->dev, add, del);
+		sent = !__dev_mc_sync(net->dev, pvnet_multicast_add,
+				      pvnet_multicast_del);
 		netif_addr_unlock_bh(net->dev);
 	}
 	rtnl_unlock();
-	if (!told)
-		schedule_delayed_work(&net->multicast, RETRY_DELAY);
-	/* To close comes after addresses are told. */
+	if (!sent)
+		schedule_delayed_work(&net->multicast, PVNET_MULTICAST_RETRY);
+	/* The filter is switched on after the addresses are sent. */
 	else if (filter != net->filter &&
 		 !pvstore_write(PVSTORE_NO_TXN, net->bus->node,
 				"request-multicast-control", filter ? "1" : "0"))
 		net->filter = filter;
 }
 
-/** pvnet_multicast_init() - before the device is registered */
+/**
+ * pvnet_multicast_init() - initialise the filter's work
+ * @net: the device, not registered yet
+ *
+ * Context: process.
+ */
 void pvnet_multicast_init(struct pvnet *net)
 {
-	INIT_DELAYED_WORK(&net->multicast, update);
+	INIT_DELAYED_WORK(&net->multicast, pvnet_multicast_update);
 }
 
-/** pvnet_multicast_restart() - the back end, just connected, knows no address */
+/**
+ * pvnet_multicast_restart() - send all addresses, to a new back end
+ * @net: the device
+ *
+ * A work item does it soon after, if the back end has a filter.
+ *
+ * Context: process.
+ */
 void pvnet_multicast_restart(struct pvnet *net)
 {
 	netif_addr_lock_bh(net->dev);
@@ -101,7 +116,12 @@ void pvnet_multicast_restart(struct pvnet *net)
 	schedule_delayed_work(&net->multicast, 0);
 }
 
-/** pvnet_set_rx_mode() - the stack wants to hear other addresses; atomic */
+/**
+ * pvnet_set_rx_mode() - the list of addresses has changed
+ * @dev: the device
+ *
+ * Context: the stack's, with the lock of the addresses.
+ */
 void pvnet_set_rx_mode(struct net_device *dev)
 {
 	struct pvnet *net = netdev_priv(dev);

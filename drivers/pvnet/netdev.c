@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The network device: its life, and what the stack may ask of it.
+ * The network device: creation, opening and closing, and its operations.
  *
- * It exists as long as the virtual device does.  Rings come and go with the back
- * end, and the carrier with them.
+ * It exists as long as the vif.  Rings come and go with the back end, and the
+ * carrier with them.
  */
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
@@ -11,27 +11,35 @@
 
 #include "pvnet.h"
 
-/* A back end that has answered nothing for so long is worth a line. */
-#define ANSWER_TIME	(30 * HZ)
+/* Time without a response to a sent packet after which that is logged. */
+#define PVNET_RESPONSE_TIME	(30 * HZ)
 
-#define TX_FEATURES	(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | \
+#define PVNET_TX_FEATURES	(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | \
 			 NETIF_F_TSO | NETIF_F_TSO6)
 
-/* Polls go on; at once, as there may have been events that nobody heeded. */
-static void resume(struct pvnet *net)
+/*
+ * Start to poll, at once, as events may have come while nothing did.  A queue
+ * without room stays stopped: the poll re-arms its event.
+ */
+static void pvnet_resume(struct pvnet *net)
 {
+	struct pvnet_queue *queue;
 	unsigned int i;
 
 	for (i = 0; i < net->queue_count; i++) {
-		napi_enable(&net->queues[i].napi);
+		queue = &net->queues[i];
+		__netif_tx_lock_bh(queue->txq);
+		if (pvnet_tx_has_room(&queue->tx))
+			netif_tx_wake_queue(queue->txq);
+		__netif_tx_unlock_bh(queue->txq);
+		napi_enable(&queue->napi);
 		local_bh_disable();
-		napi_schedule(&net->queues[i].napi);
+		napi_schedule(&queue->napi);
 		local_bh_enable();
 	}
-	netif_tx_wake_all_queues(net->dev);
 }
 
-static void pause(struct pvnet *net)
+static void pvnet_pause(struct pvnet *net)
 {
 	unsigned int i;
 
@@ -45,7 +53,7 @@ static int pvnet_open(struct net_device *dev)
 	struct pvnet *net = netdev_priv(dev);
 
 	if (net->connected)
-		resume(net);
+		pvnet_resume(net);
 	return 0;
 }
 
@@ -54,33 +62,33 @@ static int pvnet_close(struct net_device *dev)
 	struct pvnet *net = netdev_priv(dev);
 
 	if (net->connected)
-		pause(net);
+		pvnet_pause(net);
 	return 0;
 }
 
-/* Has somebody wished for other rings since these were set up? */
-static bool is_outdated(const struct pvnet *net)
+/* Do the rings differ from the requested ones? */
+static bool pvnet_is_outdated(const struct pvnet *net)
 {
 	bool xdp = rtnl_dereference(net->prog) && net->offer.xdp;
 
 	return net->xdp != xdp ||
-	       net->queue_count != min(net->wanted_queues,
+	       net->queue_count != min(net->requested_queues,
 				       net->offer.max_queues);
 }
 
 /**
- * pvnet_wish() - somebody has wished for other rings than there are now
- * @net: the device; its wishes are set
+ * pvnet_request_reconnect() - reconnect if the rings differ from the requested
+ * @net: the device, its requested number of queues and XDP program set
  *
- * Back ends heed wishes only when they connect, so this makes a new connection
- * if one is needed; the stack sees no carrier until then.
+ * Back ends read the number of queues and the XDP headroom only when they
+ * connect.  The carrier is off until the device is connected again.
  *
  * Context: process, under the RTNL.
  */
-void pvnet_wish(struct pvnet *net)
+void pvnet_request_reconnect(struct pvnet *net)
 {
-	/* One that is coming up looks itself: pvnet_start(). */
-	if (!net->connected || !is_outdated(net))
+	/* While the device connects, pvnet_start() checks this itself. */
+	if (!net->connected || !pvnet_is_outdated(net))
 		return;
 	netif_carrier_off(net->dev);
 	pvbus_restart(net->bus);
@@ -104,12 +112,12 @@ void pvnet_start(struct pvnet *net)
 	netdev_update_features(dev);
 	WRITE_ONCE(net->connected, true);
 	if (netif_running(dev))
-		resume(net);
-	if (is_outdated(net))
+		pvnet_resume(net);
+	if (pvnet_is_outdated(net))
 		pvbus_restart(net->bus);
 	else
 		netif_carrier_on(dev);
-	/* Switches must learn that we may now be elsewhere. */
+	/* Switches must learn that the vif may now be on another port. */
 	if (net->was_connected) {
 		call_netdevice_notifiers(NETDEV_NOTIFY_PEERS, dev);
 		call_netdevice_notifiers(NETDEV_RESEND_IGMP, dev);
@@ -132,11 +140,11 @@ void pvnet_stop(struct pvnet *net)
 	rtnl_lock();
 	netif_carrier_off(dev);
 	if (net->connected) {
-		/* First, so that no poll wakes what is stopped here. */
+		/* First, so that no poll wakes the queues stopped here. */
 		WRITE_ONCE(net->connected, false);
 		if (netif_running(dev))
-			pause(net);
-		/* Frames redirected by XDP do not ask whether we are stopped. */
+			pvnet_pause(net);
+		/* Frames redirected by XDP may come while queues are stopped. */
 		synchronize_net();
 	}
 	rtnl_unlock();
@@ -197,9 +205,9 @@ static void pvnet_tx_timeout(struct net_device *dev, unsigned int index)
 {
 	struct pvnet *net = netdev_priv(dev);
 
-	netdev_warn(dev, "queue %u: the back end has not answered %u tx requests for %u s\n",
+	netdev_warn(dev, "queue %u: no response to %u tx requests for %u s (%d); polling\n",
 		    index, pvring_in_flight(&net->queues[index].tx.ring),
-		    ANSWER_TIME / HZ);
+		    PVNET_RESPONSE_TIME / HZ, -ETIMEDOUT);
 	napi_schedule(&net->queues[index].napi);
 }
 
@@ -218,7 +226,7 @@ static const struct net_device_ops pvnet_ops = {
 	.ndo_xdp_xmit		= pvnet_xdp_xmit,
 };
 
-static void init_queue(struct pvnet *net, unsigned int index)
+static void pvnet_init_queue(struct pvnet *net, unsigned int index)
 {
 	struct pvnet_queue *queue = &net->queues[index];
 
@@ -231,7 +239,7 @@ static void init_queue(struct pvnet *net, unsigned int index)
  * pvnet_create() - make the network device, without carrier
  * @bus: as the bus sees it
  * @mac: its address
- * @mtu: what the tool stack wishes, 0 if nothing
+ * @mtu: the tool stack's value, 0 if there is none
  *
  * Context: process; takes the RTNL.
  * Return: 0 or a negative error.
@@ -249,20 +257,20 @@ int pvnet_create(struct pvbus_device *bus, const u8 *mac, unsigned int mtu)
 	net = netdev_priv(dev);
 	net->bus = bus;
 	net->dev = dev;
-	net->wanted_queues = count;
+	net->requested_queues = count;
 	net->max_queues = count;
 	net->queues = kvcalloc(count, sizeof(*net->queues), GFP_KERNEL);
 	if (!net->queues)
 		goto free;
 	for (i = 0; i < count; i++)
-		init_queue(net, i);
+		pvnet_init_queue(net, i);
 	pvnet_multicast_init(net);
 
 	SET_NETDEV_DEV(dev, &bus->dev);
 	dev->netdev_ops = &pvnet_ops;
 	dev->ethtool_ops = &pvnet_ethtool_ops;
-	dev->watchdog_timeo = ANSWER_TIME;
-	dev->hw_features = TX_FEATURES | NETIF_F_SG;
+	dev->watchdog_timeo = PVNET_RESPONSE_TIME;
+	dev->hw_features = PVNET_TX_FEATURES | NETIF_F_SG;
 	dev->features = dev->hw_features | NETIF_F_RXCSUM;
 	dev->vlan_features = NETIF_F_SG;
 	dev->min_mtu = ETH_MIN_MTU;

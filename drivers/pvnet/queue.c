@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A queue: its two rings, their events, and the poll that serves both.
+ * A queue: its two rings, their events, and the poll of both.
  *
  * Events stay masked from their arrival until the poll has found nothing more
- * to do (late end of interrupt), so that a back end that sends many keeps this
- * guest from nothing.
+ * to do (late EOI), so that a back end cannot keep the guest busy with events.
  */
 #include <linux/interrupt.h>
+#include <linux/rtnetlink.h>
 #include <net/netdev_queues.h>
 #include <pvguest/platform.h>
 
 #include "pvnet.h"
 
-/* Pages that wait in the pool for their next use. */
-#define POOL_SIZE	(2 * PVNET_SLOTS)
+/* Pages in the pool that wait for their next use. */
+#define PVNET_POOL_SIZE	(2 * PVNET_SLOTS)
 
 /**
- * pvnet_queue_fail() - a ring is broken: give up the device
+ * pvnet_queue_fail() - a ring is broken: fail the device
  * @queue: the queue
  * @ring: one of its rings
  *
@@ -29,30 +29,30 @@ void pvnet_queue_fail(struct pvnet_queue *queue, const struct pvring *ring)
 	if (test_and_set_bit(0, &net->failed))
 		return;
 	netif_carrier_off(net->dev);
-	pvbus_fail(net->bus, "queue %u: the back end set %s to %#llx",
-		   queue->index, ring->broken, ring->broken_value);
+	pvbus_fail(net->bus, "queue %u: %s: invalid value %#llx (%d)",
+		   queue->index, ring->broken, ring->broken_value, -EPROTO);
 }
 
-static irqreturn_t event(struct pvnet_queue *queue, unsigned int ring)
+static irqreturn_t pvnet_event(struct pvnet_queue *queue, unsigned int ring)
 {
 	set_bit(ring, &queue->events);
 	napi_schedule(&queue->napi);
 	return IRQ_HANDLED;
 }
 
-static irqreturn_t tx_event(int irq, void *data)
+static irqreturn_t pvnet_tx_event(int irq, void *data)
 {
-	return event(data, PVNET_TX);
+	return pvnet_event(data, PVNET_TX);
 }
 
-/* Also the event of both rings, if they share one. */
-static irqreturn_t rx_event(int irq, void *data)
+/* The event of the receive ring, or of both rings if they share one. */
+static irqreturn_t pvnet_rx_event(int irq, void *data)
 {
-	return event(data, PVNET_RX);
+	return pvnet_event(data, PVNET_RX);
 }
 
-/* All that the events told of has been done. */
-static void end_events(struct pvnet_queue *queue)
+/* EOI of the events whose work is done. */
+static void pvnet_end_events(struct pvnet_queue *queue)
 {
 	bool idle = !queue->worked;
 	unsigned int ring;
@@ -70,12 +70,12 @@ static void end_events(struct pvnet_queue *queue)
 	}
 }
 
-/* Look after the transmit ring; true if there is more to do. */
-static bool poll_tx(struct pvnet_queue *queue, int budget)
+/* Poll the transmit ring; true if there is more to do. */
+static bool pvnet_poll_tx(struct pvnet_queue *queue, int budget)
 {
 	bool more;
 
-	if (!pvnet_tx_answered(&queue->tx))
+	if (!pvnet_tx_has_responses(&queue->tx))
 		return false;
 	/* Netpoll may have interrupted the owner of the lock. */
 	if (!budget) {
@@ -90,10 +90,10 @@ static bool poll_tx(struct pvnet_queue *queue, int budget)
 	return more;
 }
 
-static int poll(struct napi_struct *napi, int budget)
+static int pvnet_poll(struct napi_struct *napi, int budget)
 {
 	struct pvnet_queue *queue = container_of(napi, struct pvnet_queue, napi);
-	bool more = poll_tx(queue, budget);
+	bool more = pvnet_poll_tx(queue, budget);
 	int work;
 
 	if (unlikely(!budget))
@@ -105,19 +105,19 @@ static int poll(struct napi_struct *napi, int budget)
 		     pvring_broken(&queue->rx.ring))) {
 		pvnet_queue_fail(queue, pvring_broken(&queue->tx.ring) ?
 				 &queue->tx.ring : &queue->rx.ring);
-		/* No event is ever ended again, so none comes. */
+		/* Without EOI no further event comes. */
 		napi_complete_done(napi, min(work, budget - 1));
 		return min(work, budget - 1);
 	}
 	if (more || work >= budget || pvring_rearm(&queue->rx.ring))
 		return budget;
 	if (napi_complete_done(napi, work))
-		end_events(queue);
+		pvnet_end_events(queue);
 	return work;
 }
 
-static int bind(struct pvnet_queue *queue, unsigned int ring,
-		irq_handler_t handler, const char *what)
+static int pvnet_bind(struct pvnet_queue *queue, unsigned int ring,
+		      irq_handler_t handler, const char *what)
 {
 	struct pvnet *net = queue->net;
 	unsigned int port;
@@ -139,20 +139,22 @@ static int bind(struct pvnet_queue *queue, unsigned int ring,
 	return 0;
 }
 
-static int bind_events(struct pvnet_queue *queue)
+static int pvnet_bind_events(struct pvnet_queue *queue)
 {
 	int err;
 
 	if (queue->net->offer.split) {
-		err = bind(queue, PVNET_TX, tx_event, "-tx");
-		return err ?: bind(queue, PVNET_RX, rx_event, "-rx");
+		err = pvnet_bind(queue, PVNET_TX, pvnet_tx_event, "-tx");
+		if (err)
+			return err;
+		return pvnet_bind(queue, PVNET_RX, pvnet_rx_event, "-rx");
 	}
-	err = bind(queue, PVNET_RX, rx_event, "");
+	err = pvnet_bind(queue, PVNET_RX, pvnet_rx_event, "");
 	queue->irq[PVNET_TX] = queue->irq[PVNET_RX];
 	return err;
 }
 
-static void unbind(struct pvnet_queue *queue, unsigned int ring)
+static void pvnet_unbind(struct pvnet_queue *queue, unsigned int ring)
 {
 	if (!queue->irq[ring])
 		return;
@@ -160,10 +162,10 @@ static void unbind(struct pvnet_queue *queue, unsigned int ring)
 	pvguest_unbind(queue->irq[ring], queue);
 }
 
-static int make_pages(struct pvnet_queue *queue)
+static int pvnet_make_page_pool(struct pvnet_queue *queue)
 {
 	struct page_pool_params params = {
-		.pool_size = POOL_SIZE,
+		.pool_size = PVNET_POOL_SIZE,
 		.nid = NUMA_NO_NODE,
 		.napi = &queue->napi,
 		.netdev = queue->net->dev,
@@ -183,7 +185,7 @@ static int make_pages(struct pvnet_queue *queue)
 					  pages);
 }
 
-static int make(struct pvnet_queue *queue)
+static int pvnet_queue_make(struct pvnet_queue *queue)
 {
 	struct pvnet *net = queue->net;
 	domid_t domain = net->bus->backend_id;
@@ -199,24 +201,27 @@ static int make(struct pvnet_queue *queue)
 			    net->offer.sg);
 	err = err ?: pvnet_rx_init(&queue->rx, domain, queue->area[PVNET_RX].va,
 				   net->xdp ? XDP_PACKET_HEADROOM : 0);
-	err = err ?: make_pages(queue);
+	err = err ?: pvnet_make_page_pool(queue);
 	err = err ?: pvnet_fill(queue);
-	return err ?: bind_events(queue);
+	return err ?: pvnet_bind_events(queue);
 }
 
 /**
- * pvnet_queue_open() - make a queue's rings, for a back end that waits
+ * pvnet_queue_open() - make a queue's rings, for a back end in InitWait
  * @queue: the queue, closed
  *
- * Context: process; sleeps.
- * Return: 0 or a negative error; then all is as before.
+ * Context: process; takes the RTNL.
+ * Return: 0, or a negative errno, with the queue closed again.
  */
 int pvnet_queue_open(struct pvnet_queue *queue)
 {
 	int err;
 
-	netif_napi_add(queue->net->dev, &queue->napi, poll);
-	err = make(queue);
+	/* The device's list of polls is the RTNL's. */
+	rtnl_lock();
+	netif_napi_add(queue->net->dev, &queue->napi, pvnet_poll);
+	rtnl_unlock();
+	err = pvnet_queue_make(queue);
 	if (err)
 		pvnet_queue_close(queue);
 	return err;
@@ -226,13 +231,13 @@ int pvnet_queue_open(struct pvnet_queue *queue)
  * pvnet_queue_close() - give back all that a queue has
  * @queue: the queue, stopped, perhaps opened half way
  *
- * Context: process; sleeps.
+ * Context: process; takes the RTNL.
  */
 void pvnet_queue_close(struct pvnet_queue *queue)
 {
-	unbind(queue, PVNET_RX);
+	pvnet_unbind(queue, PVNET_RX);
 	if (queue->irq[PVNET_TX] != queue->irq[PVNET_RX])
-		unbind(queue, PVNET_TX);
+		pvnet_unbind(queue, PVNET_TX);
 	memset(queue->irq, 0, sizeof(queue->irq));
 	queue->events = 0;
 	queue->held = 0;
@@ -248,5 +253,7 @@ void pvnet_queue_close(struct pvnet_queue *queue)
 	pvnet_rx_destroy(&queue->rx);
 	pvgrant_area_free(&queue->area[PVNET_RX]);
 	pvgrant_area_free(&queue->area[PVNET_TX]);
+	rtnl_lock();
 	netif_napi_del(&queue->napi);
+	rtnl_unlock();
 }

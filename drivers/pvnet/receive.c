@@ -1,30 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the receive ring to the network stack.
+ * Packets from the receive ring to the network stack.
  *
- * A small packet is copied out of its page, which stays granted.  For a larger
- * one the page is taken from the back end and goes up the stack, and another
- * from the page pool takes its place; without another the packet is dropped, so
- * that the ring never runs short of pages.
+ * A small packet is copied out of its page, which stays granted.  The page of a
+ * larger one is revoked and goes up the stack, and another from the page pool
+ * takes its place; without another the packet is dropped, so that the ring
+ * never runs out of pages.
  */
-#include <linux/etherdevice.h>
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
 #include <pvguest/platform.h>
 
 #include "pvnet.h"
 
-/* Bytes in the linear part of a packet of fragments: headers fit. */
-#define HEAD		128
-/* Free slots that are worth telling the back end of while more is to do. */
-#define REFILL_BATCH	64
+/* Free slots that are published before the poll is done. */
+#define PVNET_REFILL_BATCH	64
 
 /**
  * pvnet_fresh_page() - get a page to offer
  * @queue: the queue
  * @gfp: how to allocate
  *
- * The stack may have left anything in a page that comes back, such as a
+ * The stack may have left data in a page that returns to the pool, such as a
  * decrypted packet or an skb's end, so it is cleared like a new one.
  *
  * Return: the page, or NULL if there is no memory.
@@ -40,7 +36,7 @@ struct page *pvnet_fresh_page(struct pvnet_queue *queue, gfp_t gfp)
 
 /**
  * pvnet_fill() - offer a page in each slot of a new ring
- * @queue: queue whose ring nobody knows yet
+ * @queue: queue whose rings are not published yet
  *
  * Context: process; sleeps.
  * Return: 0 or -ENOMEM.
@@ -63,7 +59,7 @@ int pvnet_fill(struct pvnet_queue *queue)
 
 /**
  * pvnet_drain() - take all pages from the receive ring
- * @queue: queue that nobody uses any more
+ * @queue: queue, stopped
  */
 void pvnet_drain(struct pvnet_queue *queue)
 {
@@ -71,7 +67,7 @@ void pvnet_drain(struct pvnet_queue *queue)
 	struct page *page;
 
 	for (slot = 0; slot < PVNET_SLOTS; slot++) {
-		/* One that the back end keeps leaves the pool this way. */
+		/* One that cannot be revoked leaves the pool this way. */
 		pvnet_rx_claim(&queue->rx, slot, &page);
 		if (page)
 			page_pool_put_full_page(queue->pages, page, false);
@@ -79,11 +75,11 @@ void pvnet_drain(struct pvnet_queue *queue)
 }
 
 /**
- * pvnet_take_page() - get the page of a slot for good, with another in its place
+ * pvnet_take_page() - take the page of a slot, and put another in its place
  * @queue: queue, in its poll
  * @slot: the slot
  *
- * Return: the page, or NULL if there is no memory or the back end keeps it.
+ * Return: the page, or NULL if there is no memory or it cannot be revoked.
  */
 struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot)
 {
@@ -101,8 +97,8 @@ struct page *pvnet_take_page(struct pvnet_queue *queue, unsigned int slot)
 	return NULL;
 }
 
-static struct sk_buff *copy_small(struct pvnet_queue *queue,
-				  const struct pvnet_piece *piece)
+static struct sk_buff *pvnet_copy_small(struct pvnet_queue *queue,
+					const struct pvnet_piece *piece)
 {
 	struct sk_buff *skb = napi_alloc_skb(&queue->napi, piece->len);
 
@@ -114,14 +110,16 @@ static struct sk_buff *copy_small(struct pvnet_queue *queue,
 	return skb;
 }
 
-/* Headers are copied, pages become fragments. */
-static struct sk_buff *gather(struct pvnet_queue *queue,
-			      const struct pvnet_packet *packet)
+/* Make an skb with copied headers and the pages as fragments. */
+static struct sk_buff *pvnet_gather(struct pvnet_queue *queue,
+				    const struct pvnet_packet *packet)
 {
 	const struct pvnet_piece *piece = packet->piece;
 	u32 head = packet->pieces > MAX_SKB_FRAGS ? piece->len :
-		   min_t(u32, piece->len, HEAD);
-	struct sk_buff *skb = napi_alloc_skb(&queue->napi, head);
+		   min_t(u32, piece->len, PVNET_HEAD);
+	/* pvnet_accept() pulls headers from further pieces. */
+	struct sk_buff *skb = napi_alloc_skb(&queue->napi,
+					     max_t(u32, head, PVNET_HEAD));
 	unsigned int i;
 
 	if (unlikely(!skb))
@@ -146,33 +144,6 @@ static struct sk_buff *gather(struct pvnet_queue *queue,
 	return skb;
 }
 
-/* What the back end says of checksum and segments, as the stack wants it. */
-static bool describe(struct sk_buff *skb, const struct pvnet_packet *packet)
-{
-	bool gso = packet->gso_size;
-
-	if (packet->flags & XEN_NETRXF_csum_blank || gso) {
-		bool blank = packet->flags & XEN_NETRXF_csum_blank;
-
-		skb->ip_summed = CHECKSUM_PARTIAL;
-		if (skb_checksum_setup(skb, !blank))
-			return false;
-	} else if (packet->flags & XEN_NETRXF_data_validated) {
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	}
-	if (gso) {
-		bool v4 = packet->gso_type == XEN_NETIF_GSO_TYPE_TCPV4;
-
-		if (skb->protocol != (v4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6)) ||
-		    skb->csum_offset != offsetof(struct tcphdr, check))
-			return false;
-		skb_shinfo(skb)->gso_size = packet->gso_size;
-		skb_shinfo(skb)->gso_type = SKB_GSO_DODGY |
-			(v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6);
-	}
-	return true;
-}
-
 /**
  * pvnet_deliver() - send a received packet up the stack
  * @queue: queue, in its poll
@@ -181,37 +152,41 @@ static bool describe(struct sk_buff *skb, const struct pvnet_packet *packet)
 void pvnet_deliver(struct pvnet_queue *queue, struct sk_buff *skb)
 {
 	struct pvnet_rx_stats *stats = &queue->rx_stats;
+	int err;
 
 	stats->packets++;
 	stats->bytes += skb->len;
-	skb->protocol = eth_type_trans(skb, queue->net->dev);
-	skb_reset_network_header(skb);
-	skb_record_rx_queue(skb, queue->index);
-	if (unlikely(!describe(skb, &queue->rx.packet))) {
-		stats->drop_checksum++;
-		kfree_skb(skb);
+	err = pvnet_accept(queue, skb, &queue->rx.packet);
+	if (likely(!err)) {
+		napi_gro_receive(&queue->napi, skb);
 		return;
 	}
-	napi_gro_receive(&queue->napi, skb);
+	if (err == -ERANGE)
+		stats->drop_bad++;
+	else if (err == -EPROTO)
+		stats->drop_checksum++;
+	else
+		stats->drop_memory++;
+	kfree_skb(skb);
 }
 
-static void receive_packet(struct pvnet_queue *queue)
+static void pvnet_receive_packet(struct pvnet_queue *queue)
 {
 	const struct pvnet_packet *packet = &queue->rx.packet;
 	const struct pvnet_piece *piece = packet->piece;
 	struct sk_buff *skb;
 
-	if (packet->len <= READ_ONCE(pvnet_copybreak) && packet->pieces == 1)
-		skb = copy_small(queue, piece);
+	if (packet->len <= READ_ONCE(pvnet_params.copybreak) && packet->pieces == 1)
+		skb = pvnet_copy_small(queue, piece);
 	else
-		skb = gather(queue, packet);
+		skb = pvnet_gather(queue, packet);
 	if (likely(skb))
 		pvnet_deliver(queue, skb);
 	else
 		queue->rx_stats.drop_memory++;
 }
 
-static void refill(struct pvnet_queue *queue)
+static void pvnet_refill(struct pvnet_queue *queue)
 {
 	pvnet_rx_refill(&queue->rx);
 	if (pvring_push(&queue->rx.ring)) {
@@ -225,7 +200,7 @@ static void refill(struct pvnet_queue *queue)
  * @queue: queue, in its poll
  * @budget: how many at most
  *
- * Return: how many; @budget also if the back end has used up its share without.
+ * Return: number of packets, or @budget if the limit of responses was reached.
  */
 int pvnet_receive(struct pvnet_queue *queue, int budget)
 {
@@ -241,13 +216,13 @@ int pvnet_receive(struct pvnet_queue *queue, int budget)
 		else if (unlikely(prog))
 			pvnet_xdp_run(queue, prog, &redirected);
 		else
-			receive_packet(queue);
+			pvnet_receive_packet(queue);
 		pvnet_rx_done(rx);
-		if (pvring_room(&rx->ring) >= REFILL_BATCH)
-			refill(queue);
+		if (pvring_room(&rx->ring) >= PVNET_REFILL_BATCH)
+			pvnet_refill(queue);
 	}
 	if (redirected)
 		xdp_do_flush();
-	refill(queue);
+	pvnet_refill(queue);
 	return responses ? packets : budget;
 }

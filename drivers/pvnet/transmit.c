@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the network stack to the transmit ring.
+ * Packets from the network stack to the transmit ring.
  */
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -10,30 +10,39 @@
 
 #include "pvnet.h"
 
-/* Packets freed between two looks at the clock of others who want the lock. */
-#define REAP_BATCH	64
+/* Packets freed before others may take the lock. */
+#define PVNET_REAP_BATCH	64
 /* Requests of two of the longest packets. */
-#define FEW		(2 * PVNET_PACKET_SLOTS)
-/* Requests that must be free before a stopped queue goes on. */
-#define WAKE_ROOM	(PVNET_SLOTS / 4)
+#define PVNET_FEW	(2 * PVNET_PACKET_SLOTS)
+/* Requests that must be free before a stopped queue is woken. */
+#define PVNET_WAKE_ROOM	(PVNET_SLOTS / 4)
 
 /*
- * After how many answers an event is due.  All requests are answered sooner or
- * later, each poll for received packets reaps, too, and of packets that nobody
- * waits for only the room in the ring is of interest.
+ * Number of responses after which an event is due.  Each poll for received
+ * packets reaps, too, and a packet that was freed when it was sent only takes
+ * room in the ring until its response.  A queue without room must not wait for more
+ * responses than are to come: it may have few requests in flight, as a packet's
+ * first id is in use until its last response.
  */
-static u32 answers_to_wait(const struct pvnet_queue *queue)
+static u32 pvnet_responses_to_wait(const struct pvnet_queue *queue)
 {
-	s32 held = queue->held - queue->tx.ring.rsp_cons;
+	u32 held = queue->held - queue->tx.ring.rsp_cons;
 
-	if (held <= 0)
+	/* Responses have gone past it, perhaps by more than half of all numbers. */
+	if (held > PVNET_SLOTS)
+		held = 0;
+	if (!held && (netif_tx_queue_stopped(queue->txq) ||
+		      !pvnet_tx_has_room(&queue->tx)))
+		return clamp(pvring_in_flight(&queue->tx.ring) / 2, 1U,
+			     PVNET_SLOTS / 2U);
+	if (!held)
 		return PVNET_SLOTS / 2;
-	/* Of many, have some still on the way when those are freed. */
-	return held > FEW ? held - held / 4 : held;
+	/* Of many, a quarter is still in flight when the others are freed. */
+	return held > PVNET_FEW ? held - held / 4 : held;
 }
 
 /**
- * pvnet_kick() - show the back end what has been written
+ * pvnet_kick() - publish requests, and re-arm the event index
  * @queue: queue, locked
  */
 void pvnet_kick(struct pvnet_queue *queue)
@@ -42,20 +51,21 @@ void pvnet_kick(struct pvnet_queue *queue)
 		pvguest_notify(queue->irq[PVNET_TX]);
 		queue->tx_stats.notifications++;
 	}
-	if (pvring_rearm_after(&queue->tx.ring, answers_to_wait(queue)))
+	if (pvring_rearm_after(&queue->tx.ring, pvnet_responses_to_wait(queue)))
 		napi_schedule(&queue->napi);
 }
 
 /*
- * Only what this packet alone uses can be granted; pages of a file or of a
- * program's memory may be written to while the back end looks.
+ * Only pages of this packet alone can be granted; pages of a file or of a
+ * program's memory may be written to while the back end reads them.
  */
-static bool may_lend(const struct sk_buff *skb)
+static bool pvnet_may_lend(const struct sk_buff *skb)
 {
-	return READ_ONCE(pvnet_lend) && !skb_has_shared_frag(skb);
+	return READ_ONCE(pvnet_params.lend) && !skb_has_shared_frag(skb);
 }
 
-static void send_frag(struct pvnet_tx *tx, const skb_frag_t *frag, bool lend)
+static void pvnet_send_frag(struct pvnet_tx *tx, const skb_frag_t *frag,
+			    bool lend)
 {
 	void *data = skb_frag_address(frag);
 	u32 left = skb_frag_size(frag);
@@ -71,11 +81,11 @@ static void send_frag(struct pvnet_tx *tx, const skb_frag_t *frag, bool lend)
 	pvnet_tx_copy(tx, data, left);
 }
 
-static bool send(struct pvnet_tx *tx, struct sk_buff *skb, bool *held)
+static bool pvnet_send(struct pvnet_tx *tx, struct sk_buff *skb, bool *held)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	struct xen_netif_extra_info gso = {};
-	bool lend = may_lend(skb);
+	bool lend = pvnet_may_lend(skb);
 	u64 lends = tx->lends;
 	unsigned int i;
 	u16 flags = 0;
@@ -95,10 +105,11 @@ static bool send(struct pvnet_tx *tx, struct sk_buff *skb, bool *held)
 		return false;
 	pvnet_tx_copy(tx, skb->data, skb_headlen(skb));
 	for (i = 0; i < info->nr_frags; i++)
-		send_frag(tx, &info->frags[i], lend);
+		pvnet_send_frag(tx, &info->frags[i], lend);
 	/*
-	 * Does anybody wait for this packet's end?  Who forwards does not, nor
-	 * for a mere acknowledgment; with its content copied it can go now.
+	 * A packet with pages lent is freed by its response, and so is one that
+	 * a socket accounts for.  A forwarded packet and a pure acknowledgment
+	 * can be freed now, as they are copied.
 	 */
 	*held = tx->lends != lends ||
 		(skb->destructor && !skb_is_tcp_pure_ack(skb));
@@ -107,12 +118,15 @@ static bool send(struct pvnet_tx *tx, struct sk_buff *skb, bool *held)
 }
 
 /**
- * pvnet_xmit() - the stack wants a packet sent
+ * pvnet_xmit() - send a packet of the stack
  * @skb: the packet
  * @dev: the device
  *
- * The queue is stopped as long as there may not be room for any packet, so what
- * cannot be sent here never can be.
+ * The queue is stopped while there is no room for the longest packet, so one
+ * that cannot be sent now is too long, and dropped.
+ *
+ * Context: the stack's, with the lock of the transmit queue.
+ * Return: NETDEV_TX_OK.
  */
 netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 {
@@ -124,7 +138,7 @@ netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 	bool more = netdev_xmit_more();
 	bool held = false, flush = !more;
 
-	if (unlikely(!send(&queue->tx, skb, &held))) {
+	if (unlikely(!pvnet_send(&queue->tx, skb, &held))) {
 		stats->too_long++;
 		dev_kfree_skb_any(skb);
 		if (!more)
@@ -151,20 +165,20 @@ netdev_tx_t pvnet_xmit(struct sk_buff *skb, struct net_device *dev)
 }
 
 /**
- * pvnet_reap() - free packets that the back end has sent
+ * pvnet_reap() - free packets that have their responses
  * @queue: queue, locked
  * @budget: of NAPI's poll
  *
- * Return: true if more answers wait.  Otherwise an event is due if one is
- * needed.
+ * Return: true if there are more responses.  Otherwise the event index has been
+ * re-armed.
  */
 bool pvnet_reap(struct pvnet_queue *queue, int budget)
 {
-	void *done[REAP_BATCH];
+	void *done[PVNET_REAP_BATCH];
 	unsigned int count, i;
 	u32 bytes = 0;
 
-	count = pvnet_tx_reap(&queue->tx, done, REAP_BATCH);
+	count = pvnet_tx_reap(&queue->tx, done, PVNET_REAP_BATCH);
 	for (i = 0; i < count; i++) {
 		struct sk_buff *skb = done[i];
 
@@ -173,16 +187,18 @@ bool pvnet_reap(struct pvnet_queue *queue, int budget)
 	}
 	netdev_tx_completed_queue(queue->txq, count, bytes);
 	if (netif_tx_queue_stopped(queue->txq) &&
-	    pvnet_tx_room(&queue->tx) >= WAKE_ROOM && queue->net->connected)
+	    pvnet_tx_room(&queue->tx) >= PVNET_WAKE_ROOM &&
+	    queue->net->connected)
 		netif_tx_wake_queue(queue->txq);
-	if (count == REAP_BATCH)
+	if (count == PVNET_REAP_BATCH)
 		return true;
-	return pvring_rearm_after(&queue->tx.ring, answers_to_wait(queue));
+	return pvring_rearm_after(&queue->tx.ring,
+				  pvnet_responses_to_wait(queue));
 }
 
 /**
- * pvnet_flush() - drop what the back end has not answered
- * @queue: queue that nobody uses any more
+ * pvnet_flush() - drop packets without response
+ * @queue: queue, stopped
  */
 void pvnet_flush(struct pvnet_queue *queue)
 {

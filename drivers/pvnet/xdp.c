@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * XDP: programs that look at a received packet before the stack does, and may
- * drop it, send it back or on to another device.
+ * XDP: programs that get a received packet before the stack, and may drop it,
+ * send it back or to another device.
  *
  * A program runs on a page that the back end can no longer reach.  It needs
- * free bytes before the packet, whole packets in one page, and checksums that
- * are there; back ends heed such wishes only when they connect, so loading or
- * unloading a program makes a new connection.
+ * free bytes before the packet, whole packets in one page, and complete
+ * checksums; back ends read such requests only when they connect, so loading or
+ * unloading a program reconnects the device.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_trace.h>
@@ -16,8 +16,9 @@
 
 #include "pvnet.h"
 
-static bool send_frame(struct pvnet_queue *queue, const void *data, u32 len,
-		       u32 head, const struct skb_shared_info *more)
+static bool pvnet_xdp_send_frame(struct pvnet_queue *queue, const void *data,
+				 u32 len, u32 head,
+				 const struct skb_shared_info *more)
 {
 	unsigned int i;
 
@@ -31,33 +32,37 @@ static bool send_frame(struct pvnet_queue *queue, const void *data, u32 len,
 	return true;
 }
 
-/* After frames are written: the stack must not run out of room unawares. */
-static void end_frames(struct pvnet_queue *queue, unsigned int sent,
-		       unsigned int refused)
+/* After frames are written: publish them, and stop the queue without room. */
+static void pvnet_xdp_end_frames(struct pvnet_queue *queue, unsigned int sent,
+				 unsigned int refused)
 {
 	struct pvnet_tx_stats *stats = &queue->tx_stats;
 
-	if (!pvnet_tx_has_room(&queue->tx))
+	bool room = pvnet_tx_has_room(&queue->tx);
+
+	if (!room)
 		netif_tx_stop_queue(queue->txq);
-	if (sent)
+	/* Without room, to re-arm the event index as well. */
+	if (sent || !room)
 		pvnet_kick(queue);
 	stats->xdp += sent;
 	stats->xdp_full += refused;
 }
 
-/* XDP_TX: a copy goes back the way it came. */
-static void send_back(struct pvnet_queue *queue, const struct xdp_buff *xdp)
+/* XDP_TX: send a copy back to where the packet is from. */
+static void pvnet_xdp_tx(struct pvnet_queue *queue, const struct xdp_buff *xdp)
 {
 	u32 len = xdp->data_end - xdp->data;
 	bool sent;
 
 	__netif_tx_lock(queue->txq, smp_processor_id());
-	sent = send_frame(queue, xdp->data, len, len, NULL);
-	end_frames(queue, sent, !sent);
+	sent = pvnet_xdp_send_frame(queue, xdp->data, len, len, NULL);
+	pvnet_xdp_end_frames(queue, sent, !sent);
 	__netif_tx_unlock(queue->txq);
 }
 
-static void pass(struct pvnet_queue *queue, const struct xdp_buff *xdp)
+static void pvnet_xdp_pass(struct pvnet_queue *queue,
+			   const struct xdp_buff *xdp)
 {
 	struct sk_buff *skb = napi_build_skb(xdp->data_hard_start, PAGE_SIZE);
 
@@ -75,10 +80,10 @@ static void pass(struct pvnet_queue *queue, const struct xdp_buff *xdp)
 	pvnet_deliver(queue, skb);
 }
 
-/* What becomes of the packet; true if its page is ours to offer again. */
-static bool judge(struct pvnet_queue *queue, struct bpf_prog *prog,
-		  struct xdp_buff *xdp, struct page *fresh,
-		  unsigned int *redirected)
+/* Run the program and do its verdict; true: the page is still ours. */
+static bool pvnet_xdp_act(struct pvnet_queue *queue, struct bpf_prog *prog,
+			  struct xdp_buff *xdp, struct page *fresh,
+			  unsigned int *redirected)
 {
 	struct net_device *dev = queue->net->dev;
 	u32 verdict = bpf_prog_run_xdp(prog, xdp);
@@ -87,7 +92,7 @@ static bool judge(struct pvnet_queue *queue, struct bpf_prog *prog,
 	case XDP_PASS:
 		if (!fresh)
 			break;
-		pass(queue, xdp);
+		pvnet_xdp_pass(queue, xdp);
 		return false;
 	case XDP_REDIRECT:
 		if (!fresh || xdp_do_redirect(dev, xdp, prog))
@@ -96,7 +101,7 @@ static bool judge(struct pvnet_queue *queue, struct bpf_prog *prog,
 		(*redirected)++;
 		return false;
 	case XDP_TX:
-		send_back(queue, xdp);
+		pvnet_xdp_tx(queue, xdp);
 		return true;
 	case XDP_DROP:
 		queue->rx_stats.xdp_drop++;
@@ -111,7 +116,7 @@ static bool judge(struct pvnet_queue *queue, struct bpf_prog *prog,
 }
 
 /**
- * pvnet_xdp_run() - let a program decide about the packet that was found
+ * pvnet_xdp_run() - run a program on the packet that was found
  * @queue: queue, in its poll
  * @prog: the program
  * @redirected: counts packets for which xdp_do_flush() is due
@@ -125,7 +130,7 @@ void pvnet_xdp_run(struct pvnet_queue *queue, struct bpf_prog *prog,
 	struct xdp_buff xdp;
 
 	queue->rx_stats.xdp_packets++;
-	/* Loaded, but the back end has not been told yet. */
+	/* Loaded, but the device has not been reconnected yet. */
 	if (!queue->net->xdp || packet->pieces > 1 ||
 	    piece->offset + piece->len > PVNET_WRAP_END) {
 		queue->rx_stats.drop_xdp_off++;
@@ -144,10 +149,14 @@ void pvnet_xdp_run(struct pvnet_queue *queue, struct bpf_prog *prog,
 	xdp_init_buff(&xdp, PAGE_SIZE, &queue->xdp_rxq);
 	xdp_prepare_buff(&xdp, page_address(page), piece->offset, piece->len,
 			 true);
-	if (judge(queue, prog, &xdp, fresh, redirected)) {
-		if (fresh)
-			page_pool_put_full_page(queue->pages, fresh, true);
-		fresh = page;
+	if (pvnet_xdp_act(queue, prog, &xdp, fresh, redirected)) {
+		/* The program may have written to all of the page. */
+		if (fresh) {
+			page_pool_put_full_page(queue->pages, page, true);
+		} else {
+			memset(page_address(page), 0, PAGE_SIZE);
+			fresh = page;
+		}
 	}
 	pvnet_rx_offer(&queue->rx, piece->slot, fresh);
 }
@@ -181,24 +190,25 @@ int pvnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 
 		if (xdp_frame_has_frags(frame))
 			more = xdp_get_shared_info_from_frame(frame);
-		if (!send_frame(queue, frame->data, xdp_get_frame_len(frame),
-				frame->len, more))
+		if (!pvnet_xdp_send_frame(queue, frame->data,
+					  xdp_get_frame_len(frame), frame->len,
+					  more))
 			break;
 		xdp_return_frame_rx_napi(frame);
 	}
-	end_frames(queue, sent, n - sent);
+	pvnet_xdp_end_frames(queue, sent, n - sent);
 	__netif_tx_unlock(queue->txq);
 	return sent;
 }
 
-static int set_prog(struct net_device *dev, struct netdev_bpf *bpf)
+static int pvnet_xdp_set_prog(struct net_device *dev, struct netdev_bpf *bpf)
 {
 	struct pvnet *net = netdev_priv(dev);
 	struct bpf_prog *old = rtnl_dereference(net->prog);
 
 	if (bpf->prog && net->connected && !net->offer.xdp) {
 		NL_SET_ERR_MSG_MOD(bpf->extack,
-				   "the back end lacks feature-xdp-headroom");
+				   "the back end does not offer feature-xdp-headroom");
 		return -EOPNOTSUPP;
 	}
 	if (bpf->prog && dev->mtu + VLAN_ETH_HLEN > PVNET_XDP_FRAME) {
@@ -208,16 +218,24 @@ static int set_prog(struct net_device *dev, struct netdev_bpf *bpf)
 	rcu_assign_pointer(net->prog, bpf->prog);
 	if (old)
 		bpf_prog_put(old);
-	pvnet_wish(net);
+	pvnet_request_reconnect(net);
 	return 0;
 }
 
-/** pvnet_bpf() - the stack's wishes concerning XDP; under the RTNL */
+/**
+ * pvnet_bpf() - load or unload an XDP program
+ * @dev: the device
+ * @bpf: the command, of which only XDP_SETUP_PROG is known
+ *
+ * Context: process, under the RTNL.
+ * Return: 0; -EOPNOTSUPP if the back end offers no headroom; -EINVAL for any
+ * other command, or if the MTU is too large.
+ */
 int pvnet_bpf(struct net_device *dev, struct netdev_bpf *bpf)
 {
 	switch (bpf->command) {
 	case XDP_SETUP_PROG:
-		return set_prog(dev, bpf);
+		return pvnet_xdp_set_prog(dev, bpf);
 	default:
 		return -EINVAL;
 	}

@@ -54,7 +54,7 @@ static int pump(int fd, char type)
 	return got < 0 && (errno == EINTR || errno == EAGAIN || errno == EPIPE);
 }
 
-/* Collect every child; tells in @status when @main_child is among them. */
+/* Collect every child; returns in @status that of @main_child if it is among them. */
 static int reap(pid_t main_child, int *status)
 {
 	int state, found = 0;
@@ -69,49 +69,44 @@ static int reap(pid_t main_child, int *status)
 	return found;
 }
 
-int run_command(char **argv, int events)
+/* Have the kernel's messages, the end of a child and events of devices among @in. */
+static void open_inputs(struct pollfd *in, const sigset_t *child_mask, int events)
 {
-	struct pollfd in[INPUTS];
-	static const char types[INPUTS] = { 'o', 'e', 'k' };
-	struct signalfd_siginfo info;
-	int out[2], err[2], status = 0, ended = 0, i;
-	sigset_t child_mask;
-	pid_t child;
-
-	sigemptyset(&child_mask);
-	sigaddset(&child_mask, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child_mask, NULL);
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) {
-		complain("pipe");
-		return 126;
-	}
-	in[IN_STDOUT].fd = out[0];
-	in[IN_STDERR].fd = err[0];
 	in[IN_KMSG].fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	in[IN_CHILD].fd = signalfd(-1, &child_mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	in[IN_CHILD].fd = signalfd(-1, child_mask, SFD_NONBLOCK | SFD_CLOEXEC);
 	in[IN_DEVICES].fd = events;
 	if (in[IN_KMSG].fd >= 0)
 		lseek(in[IN_KMSG].fd, 0, SEEK_END);
 	klogctl(LOGLEVEL_ACTION, NULL, LOGLEVEL_DYING);
-	orders_start();
+}
 
-	child = fork();
+/* Start the command @argv, which writes to @out and @err, with SIGCHLD as it was. */
+static pid_t start_command(char **argv, int out, int err, const sigset_t *child_mask)
+{
+	pid_t child = fork();
+
 	if (!child) {
 		int null = open("/dev/null", O_RDWR);
 
-		sigprocmask(SIG_UNBLOCK, &child_mask, NULL);
+		sigprocmask(SIG_UNBLOCK, child_mask, NULL);
 		setsid();
 		dup2(null, STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		dup2(err[1], STDERR_FILENO);
+		dup2(out, STDOUT_FILENO);
+		dup2(err, STDERR_FILENO);
 		exec_command(argv);
 	}
-	close(out[1]);
-	close(err[1]);
-	if (child < 0) {
-		complain("fork");
-		return 126;
-	}
+	close(out);
+	close(err);
+	return child;
+}
+
+/* Forward what comes from @in until @child has ended; returns its exit status. */
+static int forward(struct pollfd *in, pid_t child)
+{
+	static const char types[INPUTS] = { 'o', 'e', 'k' };
+	struct signalfd_siginfo info;
+	int status = 0, ended = 0, i;
+
 	while (!ended || in[IN_STDOUT].fd >= 0 || in[IN_STDERR].fd >= 0) {
 		in[IN_ORDERS].fd = orders_source();
 		for (i = 0; i < INPUTS; i++) {
@@ -129,7 +124,7 @@ int run_command(char **argv, int events)
 			ended |= reap(child, &status);
 		}
 		if (in[IN_DEVICES].revents)
-			devices_event(events);
+			devices_event(in[IN_DEVICES].fd);
 		if (in[IN_ORDERS].revents)
 			orders_event();
 		for (i = 0; i < IN_CHILD; i++) {
@@ -141,6 +136,34 @@ int run_command(char **argv, int events)
 		if (ended && in[IN_STDOUT].fd < 0 && in[IN_STDERR].fd < 0)
 			break;
 	}
+	return status;
+}
+
+int run_command(char **argv, int events)
+{
+	struct pollfd in[INPUTS];
+	int out[2], err[2], status;
+	sigset_t child_mask;
+	pid_t child;
+
+	sigemptyset(&child_mask);
+	sigaddset(&child_mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child_mask, NULL);
+	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) {
+		complain("pipe");
+		return 126;
+	}
+	in[IN_STDOUT].fd = out[0];
+	in[IN_STDERR].fd = err[0];
+	open_inputs(in, &child_mask, events);
+	orders_start();
+
+	child = start_command(argv, out[1], err[1], &child_mask);
+	if (child < 0) {
+		complain("fork");
+		return 126;
+	}
+	status = forward(in, child);
 	while (in[IN_KMSG].fd >= 0 && poll(&in[IN_KMSG], 1, 0) > 0 &&
 	       (in[IN_KMSG].revents & POLLIN) && pump(in[IN_KMSG].fd, 'k'))
 		;

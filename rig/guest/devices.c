@@ -79,7 +79,7 @@ static void await_device(const char *device, int events, long deadline)
 	while (access(path, F_OK)) {
 		left = deadline - milliseconds();
 		if (left <= 0 || poll(&wait, 1, left) <= 0) {
-			fprintf(stderr, "init: %s is not there, going on without it\n", device);
+			fprintf(stderr, "init: %s: not found; continuing without it\n", device);
 			return;
 		}
 		recv(events, event, sizeof(event), MSG_DONTWAIT);

@@ -3,8 +3,8 @@
  * Frames on the console: the only way out that every kind of guest has.
  *
  * The kernel and the hypervisor write to the console as well. So everything
- * travels in frames that the rig can tell from other text and can check
- * (rig/pvg/frames.py is the other end):
+ * travels in frames that the rig can distinguish from other text and can check
+ * (rig/pvg/guest/frames.py is the other end):
  *
  *	STX type sequence(8 hex) payload(base64) crc32(8 hex) ETX
  */

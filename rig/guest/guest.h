@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of the guest's first process ask of each other. */
+/* Interfaces between the parts of the guest's first process. */
 #ifndef PVG_GUEST_H
 #define PVG_GUEST_H
 
@@ -14,7 +14,7 @@
  *	command		arguments, each ended by a NUL; missing for a shell
  *	settings	lines of the form key=value
  *	devices		lines such as net/eth0 or block/xvda
- *	network		script that configures the interface which it is told
+ *	network		script that configures the interface that its argument names
  *	switch		script that goes on with another root, if there is one
  */
 

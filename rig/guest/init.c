@@ -26,7 +26,7 @@ static void mount_all(void)
 
 	for (i = 0; list[i].type; i++) {
 		mkdir(list[i].where, 0755);
-		/* What a kernel lacks is found out by the command that wants it. */
+		/* A kernel may lack one of them: the command that uses it then fails. */
 		mount(list[i].type, list[i].where, list[i].type, 0, NULL);
 	}
 	symlink("/proc/self/fd", "/dev/fd");
@@ -53,7 +53,7 @@ static void set_environment(void)
 	set_number("PVGUEST_COUNT", setting("guests", 1));
 }
 
-/* Returns the words of the command, ended by NULL, or NULL if a shell is wanted. */
+/* Returns the words of the command, ended by NULL, or NULL for a shell. */
 static char **read_command(void)
 {
 	size_t size = 0, at, count = 0;
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	sync();
 	snprintf(text, sizeof(text), "%d", status);
 	send_text('x', text);
-	/* What is still in the console's ring would be lost with us. */
+	/* Output that is still in the console's ring would be lost. */
 	wait_for_ack(2000);
 	power_off(first);
 	return 0;

@@ -80,7 +80,7 @@ static void pass_answer(void)
 		answer[0] = receive_frame(input[i], answer + 1, &size);
 		if (!answer[0])
 			continue;
-		/* A client that was killed hears nothing. */
+		/* A client that was killed reads nothing. */
 		send(client, answer, size + 1, MSG_NOSIGNAL);
 		if (answer[0] == ANSWER_END)
 			end_of_order();
@@ -109,20 +109,24 @@ int give_order(char **words)
 		size += snprintf(text + size, size < sizeof(text) ? sizeof(text) - size : 0,
 				 "%s ", *words);
 	if (!size || size > CHUNK) {
-		fprintf(stderr, "control: give a command of at most %d bytes for the control "
-			"domain, such as: control xl list\n", CHUNK);
+		fprintf(stderr, "control: a command of at most %d bytes is needed; try xl list\n",
+			CHUNK);
 		return FAILED;
 	}
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    send(fd, text, size, MSG_NOSIGNAL) < 0) {
-		fprintf(stderr, "control: nobody takes orders; only a command that pvguest run "
-			"was given may give them\n");
+		fprintf(stderr, "control: no connection to init; use ./pvguest run\n");
 		return FAILED;
 	}
 	while ((got = recv(fd, text, CHUNK + 1, 0)) > 0) {
 		if (text[0] == ANSWER_END) {
 			text[got < CHUNK ? got : CHUNK] = 0;
 			return atoi(text + 1);
+		}
+		if (text[0] != ANSWER_TEXT) {
+			fprintf(stderr, "control: answer of unknown type %#x\n",
+				(unsigned char)text[0]);
+			return FAILED;
 		}
 		fwrite(text + 1, 1, got - 1, stdout);
 	}

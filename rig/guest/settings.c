@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the rig wants of this guest: files that it puts among the others. */
+/* The rig's settings of this guest: files that it puts among the others. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,63 +6,84 @@ import os
 import pkgutil
 import signal
 import sys
+from typing import Any
 
-from pvg import commands, errors, files, paths, progress
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line that says what to do next."""
-
-    def error(self, message):
-        raise errors.UsageError(f"{message} (see '{self.prog} --help')")
+from pvg import commands
+from pvg.base import arguments, errors, files, paths, progress, releases, version
 
 
-def discover():
+def discover() -> list[str]:
     """Names of the sub-commands, with '-' where the module's name has '_'."""
     return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(commands.__path__)
                   if not m.name.startswith("_"))
 
 
-def load(name):
+def load(name: str) -> Any:
     """The module of sub-command NAME."""
     return importlib.import_module("pvg.commands." + name.replace("-", "_"))
 
 
-def overview():
+def overview() -> str:
     """The text of --help."""
-    lines = ["usage: pvguest COMMAND [OPTION]...", "",
+    lines = ["usage: ./pvguest COMMAND [OPTION]...", "",
              "A Linux guest port for a bare-metal hypervisor: build it, boot it, measure it.", ""]
     for name in discover():
         lines.append(f"  {name:14s} {load(name).HELP}")
-    lines += ["", "example: pvguest run -- uname -r",
-              "'pvguest COMMAND --help' tells the options of each."]
+    lines += ["", "example: ./pvguest run -- uname -r",
+              "'./pvguest COMMAND --help' lists the options of each,"
+              " './pvguest --version' prints the version."]
     return "\n".join(lines)
 
 
-def dispatch(words):
-    """Run the sub-command that WORDS name and return its exit status."""
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0 if words else errors.EXIT_USAGE
+def parser(name: str) -> argparse.ArgumentParser:
+    """The parser of sub-command NAME."""
+    module = load(name)
+    made = arguments.Parser(prog=f"./pvguest {name}", description=module.HELP,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.configure(made)
+    return made
+
+
+def parse(words: list[str]) -> tuple[Any, argparse.Namespace]:
+    """The meaning of WORDS: the sub-command's module and its arguments."""
     name = words[0]
     if name not in discover():
+        if name.startswith("-"):
+            raise errors.UsageError(f"unknown option '{' '.join(words)}' (see './pvguest --help')")
         known = ", ".join(discover())
         raise errors.UsageError(f"unknown command '{name}'; there are: {known}")
     module = load(name)
-    parser = Parser(prog=f"pvguest {name}", description=module.HELP, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    module.configure(parser)
     words, command = words[1:], []
     if getattr(module, "TAKES_COMMAND", False) and "--" in words:
         at = words.index("--")
         words, command = words[:at], words[at + 1:]
-    args = parser.parse_args(words)
+    made = parser(name)
+    args, rest = made.parse_known_args(words)
+    if rest and getattr(module, "TAKES_COMMAND", False) and not rest[0].startswith("-"):
+        raise errors.UsageError("COMMAND stands behind '--', after all options: "
+                                f"./pvguest {name} -- {' '.join(rest)}")
+    if rest:
+        made.error("unrecognized arguments: " + " ".join(rest))
     args.command = command
-    status = module.main(args)
-    return 0 if status is None else status
+    return module, args
 
 
-def report(error):
+def dispatch(words: list[str]) -> int:
+    """Run the sub-command that WORDS name and return its exit status."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0 if words else errors.EXIT_USAGE
+    if words == ["--version"]:
+        print(f"pvguest {version.VERSION}")
+        return 0
+    module, args = parse(words)
+    arguments.check(args)
+    if getattr(args, "linux", None):
+        releases.use(args.linux)
+    return int(module.main(args))
+
+
+def report(error: errors.PvgError) -> None:
     """Print ERROR: one line, then the end of its log if it has one."""
     progress.say(str(error))
     if error.log is not None:
@@ -71,7 +92,7 @@ def report(error):
         progress.say(f"log: {paths.shown(error.log)}")
 
 
-def main(words):
+def main(words: list[str]) -> int:
     """Entry point; returns the exit status."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
@@ -89,5 +110,6 @@ def main(words):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        progress.say(f"{error.filename or 'system'}: {error.strerror}")
+        # Exceptions such as TimeoutError have no number, and so no text of the system's.
+        progress.say(f"{error.filename or 'system'}: {error.strerror or error}")
         return errors.EXIT_RIG

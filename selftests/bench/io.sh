@@ -32,16 +32,17 @@ row() {
 	}'
 }
 
-# disk NAME READ|WRITE SIZE DEPTH MIB: what fio makes of it. Of its fields 6 to 9 are about reading
+# disk NAME READ|WRITE SIZE DEPTH MIB: one run of fio. Of its fields 6 to 9 are about reading
 # and 47 to 50 about writing: KiB moved, KiB/s, operations/s, milliseconds.
 disk() {
 	before=$(interrupts)
-	told=$(fio --minimal --name=io --filename=$DISK --direct=1 --ioengine=libaio --rw="$2" \
+	result=$(fio --minimal --name=io --filename=$DISK --direct=1 --ioengine=libaio --rw="$2" \
 		--bs="$3"k --iodepth="$4" --size=24M --io_size="$5"M --norandommap --randseed=1)
 	after=$(interrupts)
+	# shellcheck disable=SC2046  # two numbers
 	case $2 in
-	*read) set -- "$@" $(echo "$told" | cut -d';' -f6,9 | tr ';' ' ') ;;
-	*) set -- "$@" $(echo "$told" | cut -d';' -f47,50 | tr ';' ' ') ;;
+	*read) set -- "$@" $(echo "$result" | cut -d';' -f6,9 | tr ';' ' ') ;;
+	*) set -- "$@" $(echo "$result" | cut -d';' -f47,50 | tr ';' ' ') ;;
 	esac
 	# shellcheck disable=SC2086
 	row "$1" $(($6 / $3)) "${7}000000" $before $after
@@ -56,7 +57,7 @@ stream() {
 	before=$(interrupts)
 	iperf3 -J -c "$server" "$@" > /tmp/iperf.json || return
 	after=$(interrupts)
-	# What arrived, and in what time: the last sum of its kind.
+	# The bytes received and the time: the last sum of its kind.
 	# shellcheck disable=SC2046,SC2086
 	set -- $(awk -v key="\"$key\"" -v unit="$unit" -v FS='[:,]' '
 		{ gsub(/[ \t]/, "") }

@@ -415,8 +415,8 @@ static unsigned long run_batch(const struct op *op)
 }
 
 /*
- * A batch in a program of its own: where its memory lies is drawn by lot, and
- * decides how many page tables a fork copies.
+ * A batch in a program of its own: its addresses are randomised (ASLR), which
+ * changes the number of page tables that a fork copies.
  */
 static unsigned long fresh_batch(const struct op *op)
 {

@@ -14,12 +14,13 @@
 #include "batch.h"
 #include "internal.h"
 
+#define CPUID_CACHES		0x04
 #define CPUID_TOPOLOGY		0x0b
 #define CPUID_TOPOLOGY_V2	0x1f
 
 /*
- * The CPUID instruction would tell about the machine.  With the hypervisor's
- * forced-emulation prefix it tells what this domain may use.
+ * The CPUID instruction would describe the machine.  With the hypervisor's
+ * forced-emulation prefix it describes what this domain may use.
  */
 static void pv_cpuid(unsigned int *ax, unsigned int *bx, unsigned int *cx,
 		     unsigned int *dx)
@@ -32,8 +33,13 @@ static void pv_cpuid(unsigned int *ax, unsigned int *bx, unsigned int *cx,
 
 	switch (leaf) {
 	case 1:
-		/* Virtual CPU n has APIC ID n; see ipi.c and smp.c. */
-		*bx = (*bx & 0x00ffffff) | (smp_processor_id() << 24);
+		/*
+		 * vCPU n has APIC ID n, see ipi.c and smp.c, in a package of
+		 * its own: one logical processor each.  Natively the
+		 * instruction may be used where a task can migrate, too.
+		 */
+		*bx = (*bx & 0x0000ffff) | 1 << 16 |
+		      raw_smp_processor_id() << 24;
 		*cx &= ~(BIT(X86_FEATURE_MWAIT & 31) |
 			 BIT(X86_FEATURE_X2APIC & 31) |
 			 BIT(X86_FEATURE_PCID & 31) |
@@ -44,9 +50,13 @@ static void pv_cpuid(unsigned int *ax, unsigned int *bx, unsigned int *cx,
 			 BIT(X86_FEATURE_PSE36 & 31) |
 			 BIT(X86_FEATURE_ACPI & 31));
 		break;
+	case CPUID_CACHES:
+		/* Cores in the package, threads that share the cache: one. */
+		*ax &= 0x00003fff;
+		break;
 	case CPUID_TOPOLOGY:
 	case CPUID_TOPOLOGY_V2:
-		/* The machine's topology says nothing about virtual CPUs. */
+		/* The machine's topology says nothing about vCPUs. */
 		*ax = 0;
 		*bx = 0;
 		*dx = 0;
@@ -54,8 +64,8 @@ static void pv_cpuid(unsigned int *ax, unsigned int *bx, unsigned int *cx,
 	}
 }
 
-/* What a guest kernel at CPL 3, on 4 KiB pages, cannot use. */
-static const u16 unusable[] __initconst = {
+/* Features that a guest kernel at CPL 3, on 4 KiB pages, cannot use. */
+static const u16 pv_unusable_features[] __initconst = {
 	X86_FEATURE_PSE, X86_FEATURE_PSE36, X86_FEATURE_GBPAGES,
 	X86_FEATURE_PGE, X86_FEATURE_PCID, X86_FEATURE_INVPCID,
 	X86_FEATURE_LA57, X86_FEATURE_SMEP, X86_FEATURE_SMAP, X86_FEATURE_UMIP,
@@ -68,14 +78,18 @@ static const u16 unusable[] __initconst = {
 	X86_FEATURE_TOPOEXT, X86_FEATURE_XSAVES,
 };
 
-/** pvguest_cpu_caps() - settle which features Linux may find */
+/**
+ * pvguest_cpu_caps() - settle which features Linux may find
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_cpu_caps(void)
 {
 	unsigned int i;
 
 	setup_force_cpu_cap(X86_FEATURE_XENPV);
-	for (i = 0; i < ARRAY_SIZE(unusable); i++)
-		setup_clear_cpu_cap(unusable[i]);
+	for (i = 0; i < ARRAY_SIZE(pv_unusable_features); i++)
+		setup_clear_cpu_cap(pv_unusable_features[i]);
 	/* XSAVE needs CR4.OSXSAVE, which only the hypervisor can set. */
 	if (!(cpuid_ecx(1) & BIT(X86_FEATURE_OSXSAVE & 31)))
 		setup_clear_cpu_cap(X86_FEATURE_XSAVE);
@@ -93,8 +107,7 @@ static DEFINE_PER_CPU(bool, pv_user_gs_known);
 static void pv_user_gs_was_read(u64 base)
 {
 	this_cpu_write(pv_user_gs_read, base);
-	this_cpu_write(pv_user_gs_known,
-		       this_cpu_read(pvguest_lazy) == PV_LAZY_CPU);
+	this_cpu_write(pv_user_gs_known, pv_switching_context());
 }
 
 static bool pv_user_gs_is(u64 base)
@@ -106,7 +119,13 @@ static bool pv_user_gs_is(u64 base)
 	return this_cpu_read(pv_user_gs_read) == base;
 }
 
-/** pvguest_user_gs_loaded() - a selector was loaded, which sets the base too */
+/**
+ * pvguest_user_gs_loaded() - a selector was loaded, which sets the base too
+ *
+ * Drops the GS base that was read during this task switch.
+ *
+ * Context: any.
+ */
 void pvguest_user_gs_loaded(void)
 {
 	this_cpu_write(pv_user_gs_known, false);
@@ -147,7 +166,6 @@ static bool pv_write_special_msr(unsigned int msr, u64 val, int *err)
 	default:
 		return false;
 	}
-	pv_count_call(__HYPERVISOR_set_segment_base);
 	*err = hyp_set_segment_base(which, val) ? -EIO : 0;
 	return true;
 }
@@ -158,7 +176,7 @@ static bool pv_read_special_msr(unsigned int msr, u64 *val)
 		return false;
 	/* Enabled where Linux expects it; ipi.c plays the device. */
 	*val = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
-	if (!smp_processor_id())
+	if (!raw_smp_processor_id())
 		*val |= MSR_IA32_APICBASE_BSP;
 	return true;
 }
@@ -189,7 +207,8 @@ static void pv_write_msr(unsigned int msr, unsigned int low, unsigned int high)
 	int err;
 
 	if (pv_write_special_msr(msr, low | (u64)high << 32, &err))
-		WARN_ONCE(err, "pvguest: segment base in MSR %#x refused\n", msr);
+		WARN_ONCE(err, "pvguest: MSR %#x: segment base refused by the hypervisor (%d); not written\n",
+			  msr, err);
 	else
 		native_write_msr_safe(msr, low, high);
 }
@@ -237,12 +256,34 @@ static void pv_write_cr4(unsigned long cr4)
 	native_write_cr4(cr4 & ~(X86_CR4_PGE | X86_CR4_PSE | X86_CR4_PCE));
 }
 
-static unsigned long pv_get_debugreg(int reg)
+/**
+ * pvguest_cr4_init() - turn off on this vCPU what Linux turns on itself
+ *
+ * The hypervisor starts a vCPU with these features on, a machine with all of
+ * them off.  Linux sets their bits when it uses them and hardly ever clears
+ * one, so nofsgsbase and noxsave would otherwise leave them to programs.
+ *
+ * Not by native_write_cr4(): bits that Linux has pinned are not changed there,
+ * and it is before cr4_init() that a vCPU begins.
+ */
+void pvguest_cr4_init(void)
+{
+	unsigned long cr4 = native_read_cr4() &
+			    ~(X86_CR4_FSGSBASE | X86_CR4_OSXSAVE);
+
+	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
+}
+
+/*
+ * Debug registers are read and written on the way into the kernel, before
+ * tracing is possible.
+ */
+static noinstr unsigned long pv_get_debugreg(int reg)
 {
 	return hyp_get_debugreg(reg);
 }
 
-static void pv_set_debugreg(int reg, unsigned long val)
+static noinstr void pv_set_debugreg(int reg, unsigned long val)
 {
 	hyp_set_debugreg(reg, val);
 }
@@ -251,10 +292,12 @@ static void pv_set_debugreg(int reg, unsigned long val)
 static void pv_set_io_bitmap(const void *bitmap, unsigned int ports)
 {
 	struct physdev_set_iobitmap op = { .nr_ports = ports };
+	long ret;
 
 	set_xen_guest_handle(op.bitmap, (unsigned char *)bitmap);
-	if (hyp_physdev_op(PHYSDEVOP_set_iobitmap, &op))
-		WARN_ONCE(1, "pvguest: I/O permission bitmap refused\n");
+	ret = hyp_physdev_op(PHYSDEVOP_set_iobitmap, &op);
+	WARN_ONCE(ret, "pvguest: I/O permission bitmap: refused by the hypervisor (%ld); not changed\n",
+		  ret);
 }
 
 static void pv_invalidate_io_bitmap(void)
@@ -281,7 +324,11 @@ static void pv_io_delay(void)
 {
 }
 
-/** pvguest_cpu_init() - take over the processor operations */
+/**
+ * pvguest_cpu_init() - take over the processor operations
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_cpu_init(void)
 {
 	struct physdev_set_iopl iopl = { .iopl = 1 };
@@ -303,7 +350,6 @@ void __init pvguest_cpu_init(void)
 	cpu->update_io_bitmap = pv_update_io_bitmap;
 #endif
 	cpu->start_context_switch = pv_start_context_switch;
-	cpu->end_context_switch = pv_end_context_switch;
 
 	/* The kernel itself may use ports, as far as the domain may. */
 	hyp_physdev_op(PHYSDEVOP_set_iopl, &iopl);

@@ -27,29 +27,55 @@
 
 #include "layout.h"
 
-/* struct vcpu_info (xen/xen.h): layout.yaml and a build check pin these. */
-#define VCPU_PENDING	0
-#define VCPU_MASK	1
-#define VCPU_CR2	16
+/* Counts a hypercall, as hypercall.h does for those of C code. */
+#define COUNT_CALL(nr)	incq PER_CPU_VAR(pvguest_stats + 8 * (nr))
 
 /* Trap flags: lowest privilege that may raise it by INT; bit 2 masks events. */
 #define FROM_KERNEL	4
 #define FROM_USER	(3 | 4)
 
 /*
+ * Mark in a frame's CS slot: the frame has to be resumed by the iret
+ * hypercall.  The selector takes bits 0-15 of the slot and the saved event mask
+ * bits 32-39 (xen/arch-x86/xen.h, struct cpu_user_regs); of the others, a
+ * backtrace prints bits 16-31 (show_ip()).
+ */
+#define HELD_BACK	(1 << 31)
+
+/*
+ * pv_hold_back - mark the frame of an NMI or a machine check
+ *
+ * The hypervisor delivers one and holds further ones back until the handler
+ * has returned, which it learns from the iret hypercall alone.  A return to a program
+ * is that hypercall in any case, and a debugger may look at its frame.  The
+ * mark stays with its frame, so that the exceptions which a handler takes
+ * itself do not end its protection.
+ */
+.macro pv_hold_back
+	testb	$3, 8(%rsp)
+	jnz	.Luser\@
+	orl	$HELD_BACK, 8(%rsp)
+.Luser\@:
+.endm
+
+/*
  * pv_trap - entry stub for one vector, and its line in the trap table
  * @vector: x86 vector number
  * @target: Linux's entry point for it
  * @flags: FROM_KERNEL or FROM_USER
+ * @held: 1 if the hypervisor waits for the handler's iret hypercall
  *
  * struct trap_info is built by the assembler, so the table needs no code.
  */
-.macro pv_trap vector:req target:req flags=FROM_KERNEL
+.macro pv_trap vector:req target:req flags=FROM_KERNEL held=0
 SYM_CODE_START_LOCAL(pv_\target)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	popq	%rcx
 	popq	%r11
+	.if \held
+	pv_hold_back
+	.endif
 	jmp	\target
 SYM_CODE_END(pv_\target)
 _ASM_NOKPROBE(pv_\target)
@@ -86,19 +112,26 @@ pv_trap X86_TRAP_SPURIOUS asm_exc_spurious_interrupt_bug
 pv_trap X86_TRAP_MF asm_exc_coprocessor_error
 pv_trap X86_TRAP_AC asm_exc_alignment_check
 #ifdef CONFIG_X86_MCE
-pv_trap X86_TRAP_MC asm_xenpv_exc_machine_check
+pv_trap X86_TRAP_MC asm_xenpv_exc_machine_check held=1
 #endif
 pv_trap X86_TRAP_XF asm_exc_simd_coprocessor_error
 #ifdef CONFIG_X86_CET
 pv_trap X86_TRAP_CP asm_exc_control_protection
 #endif
+
+	.pushsection .rodata.pvguest_traps, "a"
+	.quad	0, 0				/* end of list: address 0 */
+SYM_DATA_END(pvguest_trap_table)
+SYM_DATA_START(pvguest_ia32_trap_table)
+	.popsection
+
 #ifdef CONFIG_IA32_EMULATION
 pv_trap 0x80 asm_int80_emulation FROM_USER
 #endif
 
 	.pushsection .rodata.pvguest_traps, "a"
-	.quad	0, 0				/* end of list: address 0 */
-SYM_DATA_END(pvguest_trap_table)
+	.quad	0, 0
+SYM_DATA_END(pvguest_ia32_trap_table)
 	.popsection
 
 /* NMIs come by callback, with events masked by the hypervisor itself. */
@@ -107,6 +140,7 @@ SYM_CODE_START(pvguest_nmi_entry)
 	ENDBR
 	popq	%rcx
 	popq	%r11
+	pv_hold_back
 	jmp	asm_xenpv_exc_nmi
 SYM_CODE_END(pvguest_nmi_entry)
 _ASM_NOKPROBE(pvguest_nmi_entry)
@@ -117,7 +151,10 @@ _ASM_NOKPROBE(pvguest_nmi_entry)
  * If it hit between unmasking and IRETQ below, all registers already belong
  * to the context that was being resumed, whose frame %rsp still points to:
  * drop the new frame and take the upcall as if it had hit that context.  So
- * a storm of events cannot stack up frames.
+ * a storm of events cannot stack up frames.  A program may return to the
+ * same addresses, if only to fault there, with a stack pointer of its own
+ * choice; the hypervisor clears the RPL of CS in the kernel's frames only
+ * (create_bounce_frame()).
  */
 SYM_CODE_START(pvguest_event_entry)
 	UNWIND_HINT_ENTRY
@@ -128,6 +165,8 @@ SYM_CODE_START(pvguest_event_entry)
 	jb	1f
 	cmpq	$.Lresume_end, (%rsp)
 	jae	1f
+	testb	$3, 8(%rsp)
+	jnz	1f
 	movq	24(%rsp), %rsp
 	andb	$~3, 8(%rsp)			/* as it was before xen_iret */
 1:	jmp	asm_exc_xen_hypervisor_callback
@@ -198,29 +237,39 @@ pv_syscall pvguest_syscall64_entry entry_SYSCALL_64_after_hwframe __USER_CS
 #ifdef CONFIG_IA32_EMULATION
 pv_syscall pvguest_syscall32_entry entry_SYSCALL_compat_after_hwframe __USER32_CS
 pv_syscall pvguest_sysenter_entry entry_SYSENTER_compat_after_hwframe __USER32_CS
-#else
-SYM_CODE_START(pvguest_syscall32_entry)
-SYM_INNER_LABEL(pvguest_sysenter_entry, SYM_L_GLOBAL)
+#endif
+
+/* SYSCALL of 32-bit code where Linux takes none: an error, as natively. */
+SYM_CODE_START(pvguest_syscall32_ignored)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	popq	%rcx
 	popq	%r11
+	movq	$__USER32_CS, 8(%rsp)
+	movq	$__USER_DS, 32(%rsp)
 	movq	$-ENOSYS, %rax
 	pushq	$0
 	jmp	.Lresume_user
-SYM_CODE_END(pvguest_syscall32_entry)
-#endif
+SYM_CODE_END(pvguest_syscall32_ignored)
+_ASM_NOKPROBE(pvguest_syscall32_ignored)
 
 /*
  * Return to user mode from a complete struct pt_regs.
  *
  * VGCF_in_syscall lets the hypervisor leave by SYSRET, which destroys %rcx
  * and %r11 and loads fixed selectors, so it is asked for only where that
- * cannot be told apart: return address in %rcx, flags in %r11, 64-bit code,
+ * makes no difference: return address in %rcx, flags in %r11, 64-bit code,
  * nothing that SYSRET restores differently (RF, TF), canonical user address.
  */
 SYM_CODE_START(xenpv_restore_regs_and_return_to_usermode)
 	UNWIND_HINT_REGS
+#ifdef CONFIG_PVGUEST_DEBUG
+	/* Requests still queued would not reach the program: see check.c. */
+	cmpl	$0, PER_CPU_VAR(pvguest_queue)
+	je	1f
+	ud2
+1:
+#endif
 	movq	RIP(%rsp), %rcx
 	cmpq	RCX(%rsp), %rcx
 	jne	.Lslow
@@ -250,6 +299,7 @@ SYM_CODE_START(xenpv_restore_regs_and_return_to_usermode)
 	pushq	%rcx
 	pushq	%r11
 	pushq	%rax
+	COUNT_CALL(__HYPERVISOR_iret)
 	movl	$__HYPERVISOR_iret, %eax
 	syscall
 	int3					/* does not come back */
@@ -257,35 +307,37 @@ SYM_CODE_END(xenpv_restore_regs_and_return_to_usermode)
 _ASM_NOKPROBE(xenpv_restore_regs_and_return_to_usermode)
 
 /*
- * What Linux jumps to instead of IRETQ: return through the frame on the stack.
+ * Linux jumps here instead of IRETQ: return through the frame on the stack.
  *
  * A return to the kernel changes no privilege, so the processor's own IRETQ
  * does it; the saved interrupt flag goes to the event mask first.  Only when
- * an event is waiting does the hypervisor have to do both at once.
+ * an event is waiting does the hypervisor have to do both at once, and after
+ * an NMI or a machine check it has to know that the handler is done.
  */
 SYM_CODE_START(xen_iret)
 	UNWIND_HINT_IRET_REGS
 	ANNOTATE_NOENDBR
-	testb	$3, 8(%rsp)
+	testl	$(HELD_BACK | 3), 8(%rsp)
 	jnz	.Lby_hypercall
 	testl	$X86_EFLAGS_IF, 16(%rsp)
 	jz	1f
-	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_PENDING)
+	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_PENDING)
 	jne	.Lby_hypercall
 	orb	$3, 8(%rsp)
 	orb	$3, 32(%rsp)
-	movb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_MASK)
+	movb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_MASK)
 .Lresume_begin:
-	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_PENDING)
+	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_PENDING)
 	jne	2f
 	iretq
 .Lresume_end:
 1:	orb	$3, 8(%rsp)
 	orb	$3, 32(%rsp)
 	iretq
-2:	movb	$1, PER_CPU_VAR(pvguest_vcpu_info + VCPU_MASK)
+2:	movb	$1, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_MASK)
 	andb	$~3, 8(%rsp)
 .Lby_hypercall:
+	movw	$0, 10(%rsp)			/* HELD_BACK */
 	pushq	$0
 	jmp	.Lresume_user
 SYM_CODE_END(xen_iret)
@@ -295,14 +347,14 @@ _ASM_NOKPROBE(xen_iret)
  * The interrupt flag.  Callee-save paravirt calls: only %rax may change.
  */
 SYM_FUNC_START(pvguest_irq_disable)
-	movb	$1, PER_CPU_VAR(pvguest_vcpu_info + VCPU_MASK)
+	movb	$1, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_MASK)
 	RET
 SYM_FUNC_END(pvguest_irq_disable)
 
 /* X86_EFLAGS_IF (bit 9) if events are deliverable; other bits undefined. */
 SYM_FUNC_START(pvguest_save_fl)
 	xorl	%eax, %eax
-	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_MASK)
+	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_MASK)
 	sete	%ah
 	addl	%eax, %eax
 	RET
@@ -314,8 +366,8 @@ SYM_FUNC_END(pvguest_save_fl)
  * the scheduler unmasks on its own.
  */
 SYM_FUNC_START(pvguest_irq_enable)
-	movb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_MASK)
-	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + VCPU_PENDING)
+	movb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_MASK)
+	cmpb	$0, PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_PENDING)
 	jne	1f
 	RET
 1:	pushq	%rcx
@@ -323,6 +375,7 @@ SYM_FUNC_START(pvguest_irq_enable)
 	pushq	%rdi
 	pushq	%rsi
 	/* Any hypercall delivers; this one does nothing else. */
+	COUNT_CALL(__HYPERVISOR_xen_version)
 	movl	$__HYPERVISOR_xen_version, %eax
 	xorl	%edi, %edi
 	xorl	%esi, %esi
@@ -337,7 +390,7 @@ SYM_FUNC_START(pvguest_irq_enable)
 SYM_FUNC_END(pvguest_irq_enable)
 
 SYM_FUNC_START(pvguest_read_cr2)
-	movq	PER_CPU_VAR(pvguest_vcpu_info + VCPU_CR2), %rax
+	movq	PER_CPU_VAR(pvguest_vcpu_info + PVGUEST_VCPU_CR2), %rax
 	RET
 SYM_FUNC_END(pvguest_read_cr2)
 

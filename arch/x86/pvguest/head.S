@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the domain builder reads (ELF notes) and the first instructions.
+ * The ELF notes, which the domain builder reads, and the first instructions.
  *
  * Start of day (xen/xen.h, "Start-of-day memory layout"): 64-bit mode, CPL 3,
  * events masked, the image mapped at the address in XEN_ELFNOTE_VIRT_BASE,
@@ -42,40 +42,27 @@ SYM_CODE_START(pvguest_entry)
 SYM_CODE_END(pvguest_entry)
 	__FINIT
 
-#ifdef CONFIG_SMP
-/* A secondary vCPU: on its idle task's stack, %gs base set. */
-	.text
-SYM_CODE_START(pvguest_ap_entry)
-	UNWIND_HINT_END_OF_STACK
-	ENDBR
-	cld
-	call	pvguest_ap_start
-	ud2
-SYM_CODE_END(pvguest_ap_entry)
+/* Notes of vendor "Xen": one string, or 64-bit numbers, or a bitmap of 32 bits. */
+#define PV_NOTE_TEXT(type, text)	ELFNOTE(Xen, XEN_ELFNOTE_##type, .asciz text)
+#define PV_NOTE_QUAD(type, value)	ELFNOTE(Xen, XEN_ELFNOTE_##type, .quad value)
+#define PV_NOTE_LONG(type, value)	ELFNOTE(Xen, XEN_ELFNOTE_##type, .long value)
 
-/* The same again, on the stack in %rdi. */
-SYM_CODE_START(pvguest_ap_again)
-	UNWIND_HINT_END_OF_STACK
-	ENDBR
-	movq	%rdi, %rsp
-	jmp	pvguest_ap_entry
-SYM_CODE_END(pvguest_ap_again)
-#endif
+/* Where the builder puts the image, and where it enters it. */
+PV_NOTE_QUAD(VIRT_BASE, __START_KERNEL_map)
+PV_NOTE_QUAD(PADDR_OFFSET, 0)
+PV_NOTE_QUAD(ENTRY, pvguest_entry)
+/* The frame list may be outside the initial mapping, and so may the initrd. */
+PV_NOTE_QUAD(INIT_P2M, PVGUEST_BOOT_P2M_VADDR)
+PV_NOTE_LONG(MOD_START_PFN, 1)
+/* Page tables are never written directly while in use; the kernel may be dom0. */
+PV_NOTE_TEXT(FEATURES, "!writable_page_tables|pae_pgdir_above_4gb")
+PV_NOTE_LONG(SUPPORTED_FEATURES,
+	     (1 << XENFEAT_dom0) | (1 << XENFEAT_writable_page_tables))
+/* Mask and value: a non-present L1 entry may hold anything, only PRESENT makes it a frame. */
+PV_NOTE_QUAD(L1_MFN_VALID, 1; .quad 1)
 
-ELFNOTE(Xen, XEN_ELFNOTE_GUEST_OS,	.asciz "linux")
-ELFNOTE(Xen, XEN_ELFNOTE_GUEST_VERSION,	.asciz "pvguest")
-ELFNOTE(Xen, XEN_ELFNOTE_XEN_VERSION,	.asciz "xen-3.0")
-ELFNOTE(Xen, XEN_ELFNOTE_LOADER,	.asciz "generic")
-ELFNOTE(Xen, XEN_ELFNOTE_VIRT_BASE,	.quad __START_KERNEL_map)
-ELFNOTE(Xen, XEN_ELFNOTE_PADDR_OFFSET,	.quad 0)
-ELFNOTE(Xen, XEN_ELFNOTE_ENTRY,		.quad pvguest_entry)
-ELFNOTE(Xen, XEN_ELFNOTE_PAE_MODE,	.asciz "yes")
-/* A non-present L1 entry may hold anything: only PRESENT makes it a frame. */
-ELFNOTE(Xen, XEN_ELFNOTE_L1_MFN_VALID,	.quad 1; .quad 1)
-/* The frame list may lie outside the initial mapping, and so may the initrd. */
-ELFNOTE(Xen, XEN_ELFNOTE_INIT_P2M,	.quad PVGUEST_BOOT_P2M_VADDR)
-ELFNOTE(Xen, XEN_ELFNOTE_MOD_START_PFN,	.long 1)
-/* Page tables are never written directly while in use; dom0 is welcome. */
-ELFNOTE(Xen, XEN_ELFNOTE_FEATURES,	.asciz "!writable_page_tables|pae_pgdir_above_4gb")
-ELFNOTE(Xen, XEN_ELFNOTE_SUPPORTED_FEATURES,
-	.long (1 << XENFEAT_writable_page_tables) | (1 << XENFEAT_dom0))
+PV_NOTE_TEXT(PAE_MODE, "yes")
+PV_NOTE_TEXT(LOADER, "generic")
+PV_NOTE_TEXT(XEN_VERSION, "xen-3.0")
+PV_NOTE_TEXT(GUEST_VERSION, "pvguest")
+PV_NOTE_TEXT(GUEST_OS, "linux")

@@ -3,8 +3,8 @@
  * Inter-processor interrupts, as the local APIC that Linux expects.
  *
  * Each vCPU has one event channel for all of them and a word of shared memory
- * that says which are wanted.  A sender that finds the word non-empty is done:
- * somebody has notified the vCPU already and it has not looked yet.
+ * that says which are requested.  A sender that finds the word non-empty and the
+ * event pending is done: the vCPU has not looked yet.
  */
 #include <linux/cpumask.h>
 #include <linux/init.h>
@@ -17,8 +17,8 @@
 #include <asm/irq_vectors.h>
 #include <asm/x86_init.h>
 
-#include "evtchn.h"
 #include "internal.h"
+#include "ports.h"
 
 enum pv_ipi {
 	PV_IPI_RESCHEDULE,
@@ -29,9 +29,9 @@ enum pv_ipi {
 };
 
 DEFINE_PER_CPU(unsigned int, pvguest_ipi_port);
-static DEFINE_PER_CPU_SHARED_ALIGNED(unsigned long, pv_ipi_wanted);
+static DEFINE_PER_CPU_SHARED_ALIGNED(unsigned long, pv_ipi_requested);
 
-static int ipi_of_vector(int vector)
+static int pv_ipi_of_vector(int vector)
 {
 	switch (vector) {
 	case RESCHEDULE_VECTOR:
@@ -50,7 +50,8 @@ static int ipi_of_vector(int vector)
 
 static void pv_send_ipi(int cpu, int vector)
 {
-	unsigned long *wanted = per_cpu_ptr(&pv_ipi_wanted, cpu);
+	unsigned long *requested = per_cpu_ptr(&pv_ipi_requested, cpu);
+	unsigned int port = per_cpu(pvguest_ipi_port, cpu);
 	unsigned long old, bit;
 	int ipi;
 
@@ -58,50 +59,57 @@ static void pv_send_ipi(int cpu, int vector)
 		hyp_vcpu_op(VCPUOP_send_nmi, cpu, NULL);
 		return;
 	}
-	ipi = ipi_of_vector(vector);
-	if (WARN_ONCE(ipi < 0, "pvguest: no such interrupt: vector %#x\n", vector))
+	ipi = pv_ipi_of_vector(vector);
+	if (WARN_ONCE(ipi < 0, "pvguest: IPI vector %#x: unknown (%d); not sent\n",
+		      vector, -EINVAL))
 		return;
 
 	bit = BIT(ipi);
-	old = READ_ONCE(*wanted);
-	while (!try_cmpxchg(wanted, &old, old | bit))
+	old = READ_ONCE(*requested);
+	while (!try_cmpxchg(requested, &old, old | bit))
 		;
-	if (old) {
+	if (!port)
+		return;
+	/*
+	 * The vCPU that set the other bits may have lost its processor before it sent
+	 * the event, for any length of time.  If the event is pending the
+	 * vCPU has yet to clear it, and looks at the word after that.
+	 */
+	if (old && pvguest_evtchn->is_pending(port)) {
 		pv_count(ipi_merged);
 		return;
 	}
 	pv_count(ipi_sent);
-	if (!per_cpu(pvguest_ipi_port, cpu))
-		return;
-	struct evtchn_send op = { .port = per_cpu(pvguest_ipi_port, cpu) };
-
-	hyp_event_channel_op(EVTCHNOP_send, &op);
-	pv_count_call(__HYPERVISOR_event_channel_op);
+	pvguest_notify_port(port);
 }
 
-/** pvguest_ipi_event() - serve what others want of this vCPU */
+/**
+ * pvguest_ipi_event() - handle pending IPIs of this vCPU
+ *
+ * Context: upcall.
+ */
 void pvguest_ipi_event(void)
 {
-	unsigned long wanted = xchg(this_cpu_ptr(&pv_ipi_wanted), 0);
+	unsigned long requested = xchg(this_cpu_ptr(&pv_ipi_requested), 0);
 
 #ifdef CONFIG_SMP
-	if (wanted & BIT(PV_IPI_RESCHEDULE)) {
+	if (requested & BIT(PV_IPI_RESCHEDULE)) {
 		inc_irq_stat(irq_resched_count);
 		scheduler_ipi();
 	}
-	if (wanted & BIT(PV_IPI_CALL)) {
+	if (requested & BIT(PV_IPI_CALL)) {
 		inc_irq_stat(irq_call_count);
 		generic_smp_call_function_interrupt();
 	}
-	if (wanted & BIT(PV_IPI_CALL_SINGLE)) {
+	if (requested & BIT(PV_IPI_CALL_SINGLE)) {
 		inc_irq_stat(irq_call_count);
 		generic_smp_call_function_single_interrupt();
 	}
-	if (wanted & BIT(PV_IPI_REBOOT))
+	if (requested & BIT(PV_IPI_REBOOT))
 		stop_this_cpu(NULL);
 #endif
 #ifdef CONFIG_IRQ_WORK
-	if (wanted & BIT(PV_IPI_IRQ_WORK)) {
+	if (requested & BIT(PV_IPI_IRQ_WORK)) {
 		inc_irq_stat(apic_irq_work_irqs);
 		irq_work_run();
 	}
@@ -198,7 +206,7 @@ static struct apic pv_apic __ro_after_init = {
 };
 
 /**
- * pvguest_ipi_cpu_up() - give a vCPU its channel
+ * pvguest_ipi_cpu_up() - give a vCPU its channel, unless it has one
  * @cpu: the vCPU, not running yet unless it is the caller
  *
  * Return: 0 or a negative error.
@@ -208,6 +216,8 @@ int pvguest_ipi_cpu_up(unsigned int cpu)
 	struct evtchn_bind_ipi op = { .vcpu = cpu };
 	long ret;
 
+	if (per_cpu(pvguest_ipi_port, cpu))
+		return 0;
 	ret = hyp_event_channel_op(EVTCHNOP_bind_ipi, &op);
 	if (ret)
 		return ret;
@@ -216,13 +226,20 @@ int pvguest_ipi_cpu_up(unsigned int cpu)
 		return ret;
 	per_cpu(pvguest_ipi_port, cpu) = op.port;
 	pvguest_evtchn->unmask(op.port);
-	/* What was wanted before there was a channel. */
-	if (READ_ONCE(per_cpu(pv_ipi_wanted, cpu)))
+	/* Requests from before there was a channel. */
+	if (READ_ONCE(per_cpu(pv_ipi_requested, cpu)))
 		pvguest_notify_port(op.port);
 	return 0;
 }
 
-/** pvguest_ipi_cpu_down() - take the channel of a vCPU that has stopped back */
+/**
+ * pvguest_ipi_cpu_down() - take the channel of a vCPU that has stopped back
+ * @cpu: the vCPU, which has stopped; nothing happens if it has no channel
+ *
+ * IPIs that it has not handled are dropped.
+ *
+ * Context: process.
+ */
 void pvguest_ipi_cpu_down(unsigned int cpu)
 {
 	unsigned int port = per_cpu(pvguest_ipi_port, cpu);
@@ -230,18 +247,19 @@ void pvguest_ipi_cpu_down(unsigned int cpu)
 	if (!port)
 		return;
 	per_cpu(pvguest_ipi_port, cpu) = 0;
-	per_cpu(pv_ipi_wanted, cpu) = 0;
+	per_cpu(pv_ipi_requested, cpu) = 0;
 	pvguest_evtchn->mask(port);
 	pvguest_close_port(port);
 }
 
-/* APIC ID n is virtual CPU n. */
+/* APIC ID n is vCPU n. */
 static void __init pv_parse_smp_cfg(void)
 {
 	unsigned int cpu, nr = pvguest_count_vcpus();
 
 	if (nr > nr_cpu_ids) {
-		pr_warn("pvguest: %u vCPUs, only %u used\n", nr, nr_cpu_ids);
+		pr_warn("pvguest: vCPUs: %u exceed the kernel's limit of %u (%d); using %u\n",
+			nr, nr_cpu_ids, -ENOSPC, nr_cpu_ids);
 		nr = nr_cpu_ids;
 	}
 	topology_register_boot_apic(0);
@@ -250,7 +268,12 @@ static void __init pv_parse_smp_cfg(void)
 	smp_found_config = 1;
 }
 
-/** pvguest_count_vcpus() - how many vCPUs the domain was given */
+/**
+ * pvguest_count_vcpus() - how many vCPUs the domain was given
+ *
+ * Context: boot.
+ * Return: their number, at most NR_CPUS.
+ */
 unsigned int __init pvguest_count_vcpus(void)
 {
 	unsigned int cpu;
@@ -262,7 +285,11 @@ unsigned int __init pvguest_count_vcpus(void)
 	return cpu;
 }
 
-/** pvguest_ipi_init() - install the APIC driver */
+/**
+ * pvguest_ipi_init() - install the APIC driver
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_ipi_init(void)
 {
 	/* Before setup_arch() makes the calls to the driver static. */

@@ -20,6 +20,16 @@
  */
 #define PVGUEST_MACHINE_BIT		51
 
+/*
+ * Marks an entry whose frame is not this domain's memory, from the moment the
+ * entry is made: the hypervisor may refuse to map it, and such a refusal must
+ * not be taken for a disagreement about our own tables.  Bits 53 to 56 mean
+ * nothing to the processor, to Linux, and to the hypervisor, which lets bits 52
+ * to 62 pass, a debug build 52 to 61 (_PAGE_AVAIL_HIGH, _PAGE_GNTTAB,
+ * xen/arch/x86/include/asm/page.h).
+ */
+#define PVGUEST_FOREIGN_BIT		55
+
 /* Bits 12 to 51 of an entry: the frame. */
 #define PVGUEST_FLAGS_MASK		0xfff0000000000fff
 
@@ -29,6 +39,11 @@
  * is the kernel's.
  */
 #define PVGUEST_USER_SLOTS		256
+
+/* Offsets in struct vcpu_info; vcpu_info.c compares them with its type. */
+#define PVGUEST_VCPU_PENDING		0
+#define PVGUEST_VCPU_MASK		1
+#define PVGUEST_VCPU_CR2		16
 
 /* Distance between the early trap stubs, one for each exception vector. */
 #define PVGUEST_EARLY_STUB_SIZE		32

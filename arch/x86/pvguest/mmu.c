@@ -7,8 +7,8 @@
  * hypervisor, written by request through the batcher.  See docs/memory.md.
  */
 #include <linux/init.h>
-#include <linux/memblock.h>
 #include <linux/mm.h>
+#include <linux/page_table_check.h>
 #include <linux/sched/mm.h>
 #include <asm/fixmap.h>
 #include <asm/init.h>
@@ -18,68 +18,17 @@
 #include <asm/x86_init.h>
 
 #include "batch.h"
+#include "check.h"
 #include "internal.h"
 #include "recycle.h"
-
-DEFINE_STATIC_KEY_FALSE(pvguest_have_struct_pages);
-
-/*
- * Machine frame of the level-1 table behind each 2 MiB of the direct map, so
- * that protecting a page needs no walk.  Filled on first use; entries never
- * change, the direct map keeps its tables for good.
- */
-static unsigned long *direct_l1 __ro_after_init;
-static unsigned long direct_l1_entries __ro_after_init;
-
-static u64 direct_map_entry_maddr(unsigned long pfn)
-{
-	unsigned long slot = pfn / PTRS_PER_PTE;
-	unsigned long mfn = 0;
-	pte_t *pte;
-
-	if (slot < direct_l1_entries)
-		mfn = direct_l1[slot];
-	if (unlikely(!mfn)) {
-		pte = pvguest_direct_map_pte(pfn);
-		if (!pte)
-			return 0;
-		mfn = pv_virt_to_mfn(pte);
-		if (slot < direct_l1_entries)
-			direct_l1[slot] = mfn;
-	}
-	return ((u64)mfn << PAGE_SHIFT) | (pfn % PTRS_PER_PTE) * sizeof(pte_t);
-}
-
-/**
- * pvguest_queue_protect() - queue making a page of the direct map read-only
- * @pfn: the page
- * @writable: or writable again
- *
- * The caller closes the section, or follows up with what needs the change.
- */
-void pvguest_queue_protect(unsigned long pfn, bool writable)
-{
-	u64 maddr = direct_map_entry_maddr(pfn);
-	u64 val;
-
-	if (!maddr)
-		return;
-	val = ((u64)pv_pfn_to_mfn(pfn) << PAGE_SHIFT) | _PAGE_PRESENT |
-	      _PAGE_ACCESSED | (__supported_pte_mask & _PAGE_NX);
-	if (writable) {
-		val |= _PAGE_RW | _PAGE_DIRTY;
-		pv_count(protect_rw);
-	} else {
-		pv_count(protect_ro);
-	}
-	pv_queue_mmu(maddr | MMU_NORMAL_PT_UPDATE, val);
-}
+#include "table.h"
+#include "vsyscall.h"
 
 /*
  * While the direct map is being built the frames that hold the builder's list
  * and its tables must not become writable: the hypervisor would refuse.
  */
-static u64 mask_early(u64 val)
+static u64 pv_mask_early(u64 val)
 {
 	static unsigned long start, end;
 	static bool known;
@@ -95,12 +44,57 @@ static u64 mask_early(u64 val)
 	return pfn >= start && pfn < end ? val & ~_PAGE_RW : val;
 }
 
+/*
+ * ioremap() and /dev/mem may name frames that the hypervisor does not let this
+ * domain map, or not with this permission.  The entry is then as it was,
+ * usually empty, and an access faults.
+ */
+static noinline void pv_try_pte(u64 ptr, u64 val)
+{
+	long ret;
+
+	/* The bit means something else in a swap entry, which names no frame. */
+	if (!(val & _PAGE_PRESENT)) {
+		pv_update(ptr, val, PV_LAZY_MMU);
+		return;
+	}
+	ret = pv_try_update(ptr, val);
+	if (ret)
+		pr_warn_ratelimited("pvguest: frame %#llx: refused by the hypervisor (%ld); left unmapped\n",
+				    (val & PTE_PFN_MASK) >> PAGE_SHIFT, ret);
+}
+
+/*
+ * When Linux throws away a page that is in swap or being migrated, it reads the
+ * entry that it has cleared, still in lazy mode (pte_install_uffd_wp_if_needed()).
+ */
+static __always_inline enum pv_lazy pv_kind_of(const pte_t *ptep, u64 val)
+{
+	if (!IS_ENABLED(CONFIG_PTE_MARKER_UFFD_WP) || val || pte_none(*ptep) ||
+	    (pte_flags(*ptep) & _PAGE_PRESENT))
+		return PV_LAZY_MMU;
+	return PV_LAZY_NONE;
+}
+
+/* Write an entry of a live table. */
+static __always_inline void pv_request_pte(pte_t *ptep, u64 val,
+					   unsigned int command)
+{
+	u64 ptr = pv_virt_to_maddr(ptep) | command;
+
+	pvguest_check_pte(ptep, val);
+	if (unlikely(val & BIT_ULL(PVGUEST_FOREIGN_BIT)))
+		pv_try_pte(ptr, val);
+	else
+		pv_update(ptr, val, pv_kind_of(ptep, val));
+}
+
 static void pv_set_pte_early(pte_t *ptep, pte_t pte)
 {
-	u64 val = mask_early(pte.pte);
+	u64 val = pv_mask_early(pte.pte);
 
 	if (pvguest_early_table_is_live(ptep))
-		pv_update(pv_virt_to_maddr(ptep), val, PV_LAZY_MMU);
+		pv_request_pte(ptep, val, MMU_NORMAL_PT_UPDATE);
 	else
 		native_set_pte(ptep, native_make_pte(val));
 }
@@ -108,7 +102,7 @@ static void pv_set_pte_early(pte_t *ptep, pte_t pte)
 static void pv_set_pte(pte_t *ptep, pte_t pte)
 {
 	if (pv_table_is_live(ptep)) {
-		pv_update(pv_virt_to_maddr(ptep), pte.pte, PV_LAZY_MMU);
+		pv_request_pte(ptep, pte.pte, MMU_NORMAL_PT_UPDATE);
 	} else {
 		pv_count(direct_write);
 		native_set_pte(ptep, pte);
@@ -117,6 +111,7 @@ static void pv_set_pte(pte_t *ptep, pte_t pte)
 
 static void pv_set_pmd(pmd_t *pmdp, pmd_t pmd)
 {
+	pvguest_check_link(pmdp, pmd.pmd, PMD_SHIFT);
 	if (pv_table_is_live(pmdp))
 		pv_update(pv_virt_to_maddr(pmdp), pmd.pmd, PV_LAZY_MMU);
 	else
@@ -125,26 +120,11 @@ static void pv_set_pmd(pmd_t *pmdp, pmd_t pmd)
 
 static void pv_set_pud(pud_t *pudp, pud_t pud)
 {
+	pvguest_check_link(pudp, pud.pud, PUD_SHIFT);
 	if (pv_table_is_live(pudp))
 		pv_update(pv_virt_to_maddr(pudp), pud.pud, PV_LAZY_MMU);
 	else
 		native_set_pud(pudp, pud);
-}
-
-/**
- * pvguest_user_pgd() - top table that a process uses in user mode
- * @pgd: its kernel-mode top table
- *
- * Guest user and guest kernel both run at CPL 3, so the kernel half is kept
- * away from programs by a second top table that lacks it.
- *
- * Return: the table, or NULL (the kernel's own has none).
- */
-pgd_t *pvguest_user_pgd(pgd_t *pgd)
-{
-	if (pgd == init_top_pgt)
-		return NULL;
-	return (pgd_t *)page_private(virt_to_page(pgd));
 }
 
 static void pv_set_p4d(p4d_t *p4dp, p4d_t p4d)
@@ -156,6 +136,7 @@ static void pv_set_p4d(p4d_t *p4dp, p4d_t p4d)
 
 	if (index < PVGUEST_USER_SLOTS && static_key_enabled(&pvguest_have_struct_pages))
 		user = (p4d_t *)pvguest_user_pgd(pgd);
+	pvguest_check_link(p4dp, p4d.pgd.pgd, PGDIR_SHIFT);
 	if (!pv_table_is_live(p4dp)) {
 		*p4dp = p4d;
 		if (user)
@@ -169,54 +150,13 @@ static void pv_set_p4d(p4d_t *p4dp, p4d_t p4d)
 	pv_batch_end(flags, PV_LAZY_MMU);
 }
 
-/*
- * A table joins a hierarchy.  If that is live the table has to be read-only
- * before the entry that points to it is written; the caller's set_pmd() (or
- * pud, p4d) follows under the same lock and issues both.
- */
-static void pv_alloc_table(struct mm_struct *mm, unsigned long pfn)
-{
-	unsigned long flags;
-
-	if (!pv_table_is_live(mm->pgd))
-		return;
-	/* Recycled: read-only already. */
-	if (static_branch_likely(&pvguest_have_struct_pages) &&
-	    PagePinned(pfn_to_page(pfn)))
-		return;
-	flags = pv_batch_begin();
-	if (static_branch_likely(&pvguest_have_struct_pages))
-		SetPagePinned(pfn_to_page(pfn));
-	pvguest_queue_protect(pfn, false);
-	if (!static_branch_likely(&pvguest_have_struct_pages))
-		pv_batch_flush();
-	local_irq_restore(flags);
-}
-
-/**
- * pvguest_release_table() - a table has left its hierarchy: plain memory again
- * @pfn: the table
- */
-void pvguest_release_table(unsigned long pfn)
-{
-	struct page *page = pfn_to_page(pfn);
-	unsigned long flags;
-
-	if (!PagePinned(page))
-		return;
-	flags = pv_batch_begin();
-	pvguest_queue_protect(pfn, true);
-	pv_batch_flush();
-	ClearPagePinned(page);
-	local_irq_restore(flags);
-}
-
 static int pv_pgd_alloc(struct mm_struct *mm)
 {
 	pgd_t *user = (pgd_t *)__get_free_page(GFP_PGTABLE_USER);
 
 	if (!user)
 		return -ENOMEM;
+	pvguest_vsyscall_link(user);
 	set_page_private(virt_to_page(mm->pgd), (unsigned long)user);
 	return 0;
 }
@@ -227,7 +167,7 @@ static void pv_pgd_free(struct mm_struct *mm, pgd_t *pgd)
 
 	/* An mm that was never given to exit_mmap(), such as a failed exec. */
 	if (PagePinned(virt_to_page(pgd)))
-		pvguest_unpin_pgd(pgd);
+		pvguest_unpin_mm(mm);
 	set_page_private(virt_to_page(pgd), 0);
 	free_page((unsigned long)user);
 }
@@ -242,9 +182,10 @@ static pte_t pv_modify_prot_start(struct vm_area_struct *vma,
 static void pv_modify_prot_commit(struct vm_area_struct *vma,
 				  unsigned long addr, pte_t *ptep, pte_t pte)
 {
+	/* The native pair counts where it clears and sets; here, both at once. */
+	page_table_check_ptes_set(vma->vm_mm, ptep, pte, 1);
 	if (pv_table_is_live(ptep))
-		pv_update(pv_virt_to_maddr(ptep) | MMU_PT_UPDATE_PRESERVE_AD,
-			  pte.pte, PV_LAZY_MMU);
+		pv_request_pte(ptep, pte.pte, MMU_PT_UPDATE_PRESERVE_AD);
 	else
 		native_set_pte(ptep, pte);
 }
@@ -260,11 +201,17 @@ static void pv_set_fixmap(unsigned int idx, phys_addr_t phys, pgprot_t prot)
 #endif
 		/* There is no such device; nothing will touch the address. */
 		return;
+#ifdef CONFIG_X86_VSYSCALL_EMULATION
+	case VSYSCALL_PAGE:
+		pvguest_vsyscall_map(phys, prot);
+		break;
+#endif
 	}
 	native_set_fixmap(idx, phys, prot);
 }
 
-static void pv_write_cr2(unsigned long cr2)
+/* At the end of an NMI, when tracing is over. */
+static noinstr void pv_write_cr2(unsigned long cr2)
 {
 	this_cpu_write(pvguest_vcpu_info.arch.cr2, cr2);
 }
@@ -274,65 +221,30 @@ static unsigned long pv_read_cr3(void)
 	return this_cpu_read(pvguest_cr3);
 }
 
-static void __init mark_live(struct page *page)
-{
-	SetPagePinned(page);
-}
-
-/* Every table of the kernel is live: give each page its flag. */
-static void __init mark_kernel_tables(void)
-{
-	unsigned int i, j, k;
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-
-	mark_live(virt_to_page(init_top_pgt));
-	for (i = KERNEL_PGD_BOUNDARY; i < PTRS_PER_PGD; i++) {
-		p4d = (p4d_t *)&init_top_pgt[i];
-		if (p4d_none(*p4d))
-			continue;
-		pud = pud_offset(p4d, 0);
-		mark_live(virt_to_page(pud));
-		for (j = 0; j < PTRS_PER_PUD; j++, pud++) {
-			if (pud_none(*pud))
-				continue;
-			pmd = pmd_offset(pud, 0);
-			mark_live(virt_to_page(pmd));
-			for (k = 0; k < PTRS_PER_PMD; k++, pmd++)
-				if (!pmd_none(*pmd))
-					mark_live(pmd_page(*pmd));
-		}
-	}
-}
-
 static void __init pv_after_bootmem(void)
 {
-	mark_kernel_tables();
-	static_branch_enable(&pvguest_have_struct_pages);
+	pvguest_mark_kernel_tables();
 	pv_ops.mmu.set_pte = pv_set_pte;
 }
 
 /* The direct map is complete: move the frame list there. */
 static void __init pv_pagetable_init(void)
 {
-	unsigned long nr;
-
 	pvguest_p2m_relocate();
-	nr = DIV_ROUND_UP(pvguest_p2m_entries, PTRS_PER_PTE);
-	direct_l1 = memblock_alloc(nr * sizeof(*direct_l1), sizeof(*direct_l1));
-	if (direct_l1)
-		direct_l1_entries = nr;
+	pvguest_direct_map_ready();
 	paging_init();
 	pvguest_p2m_publish();
 }
 
-/** pvguest_mmu_init() - take over the page-table operations */
+/**
+ * pvguest_mmu_init() - take over the page-table operations
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_mmu_init(void)
 {
 	struct pv_mmu_ops *mmu = &pv_ops.mmu;
 
-	mmu->read_cr2 = __PV_IS_CALLEE_SAVE(pvguest_read_cr2);
 	mmu->write_cr2 = pv_write_cr2;
 	mmu->read_cr3 = pv_read_cr3;
 	mmu->write_cr3 = pvguest_write_cr3;
@@ -342,9 +254,9 @@ void __init pvguest_mmu_init(void)
 	mmu->enter_mmap = pvguest_enter_mmap;
 	mmu->exit_mmap = pvguest_exit_mmap;
 
-	mmu->alloc_pte = pv_alloc_table;
-	mmu->alloc_pmd = pv_alloc_table;
-	mmu->alloc_pud = pv_alloc_table;
+	mmu->alloc_pte = pvguest_alloc_pte;
+	mmu->alloc_pmd = pvguest_alloc_table;
+	mmu->alloc_pud = pvguest_alloc_table;
 	mmu->release_pte = pvguest_release_pte;
 	mmu->release_pmd = pvguest_release_table;
 	mmu->release_pud = pvguest_release_table;

@@ -12,13 +12,13 @@
 #define P2M_PER_PAGE	512UL
 
 /**
- * p2m_tree_size() - how many pages the tree needs
+ * pv_p2m_tree_size() - how many pages the tree needs
  * @entries: entries of the list
  * @mids: set to the number of middle pages, at most 512
  * @leaves: set to the number of leaves that they name
  */
-static inline void p2m_tree_size(unsigned long entries, unsigned long *mids,
-				 unsigned long *leaves)
+static inline void pv_p2m_tree_size(unsigned long entries, unsigned long *mids,
+				    unsigned long *leaves)
 {
 	unsigned long max = P2M_PER_PAGE * P2M_PER_PAGE;
 
@@ -29,7 +29,7 @@ static inline void p2m_tree_size(unsigned long entries, unsigned long *mids,
 }
 
 /**
- * p2m_tree_fill() - name consecutive pages in one level of the tree
+ * pv_p2m_tree_fill() - name consecutive pages in one level of the tree
  * @table: where to write @nr frame numbers
  * @pages: first of the pages that are named
  * @nr: how many
@@ -38,8 +38,8 @@ static inline void p2m_tree_size(unsigned long entries, unsigned long *mids,
  * The rest of the last page of @table is filled with all ones, which names
  * no frame.
  */
-static inline void p2m_tree_fill(unsigned long *table,
-				 const unsigned long *pages, unsigned long nr,
+static inline void pv_p2m_tree_fill(unsigned long *table,
+				    const unsigned long *pages, unsigned long nr,
 				 unsigned long long (*frame_of)(const void *))
 {
 	unsigned long i;

@@ -5,25 +5,42 @@
  *
  * The hypervisor has no such operation that returns the old value.  It has a
  * write that keeps the accessed and dirty bits (MMU_PT_UPDATE_PRESERVE_AD),
- * and most entries cannot change under us at all: only a writable, clean
- * entry that another vCPU may be using can become dirty behind our back.
+ * and most entries cannot change under us at all: the caller holds the table's
+ * lock, and the processor sets the dirty bit only in a writable entry.
+ *
+ * Where it may, the entry is first made not present, keeping the two bits:
+ * from then on no processor writes to it, and the final value can be read.
+ * Such an entry is pte_none(), which ignores them (_PAGE_KNL_ERRATUM_MASK);
+ * a task that faults on it waits for the lock and looks again (vmf_pte_changed()).
+ * Natively ptep_modify_prot_start() leaves the same gap.
  */
-#include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <asm/pgtable.h>
 
 #include "batch.h"
+#include "check.h"
 #include "internal.h"
+#include "table.h"
 
-/* Could another vCPU set the dirty bit between our read and the write? */
-static bool may_become_dirty(struct mm_struct *mm, pte_t pte)
+/*
+ * Could a processor set the dirty bit between our read and the write?  Which
+ * vCPUs use the address space is no help: another may start to at any time.
+ * But nothing runs in one that has no users left.
+ */
+static bool pv_may_become_dirty(struct mm_struct *mm, pte_t pte)
 {
 	if ((pte_flags(pte) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_DIRTY)) !=
 	    (_PAGE_PRESENT | _PAGE_RW))
 		return false;
-	return !mm || cpumask_any_but(mm_cpumask(mm), raw_smp_processor_id()) <
-		      nr_cpu_ids;
+	return !mm || atomic_read(&mm->mm_users);
+}
+
+/* Make a live entry not present; returns its accessed and dirty bits. */
+static u64 pv_freeze_pte(pte_t *ptep, u64 maddr)
+{
+	pv_update(maddr | MMU_PT_UPDATE_PRESERVE_AD, 0, PV_LAZY_NONE);
+	return READ_ONCE(ptep->pte) & (_PAGE_ACCESSED | _PAGE_DIRTY);
 }
 
 /**
@@ -32,6 +49,9 @@ static bool may_become_dirty(struct mm_struct *mm, pte_t pte)
  * @ptep: the entry
  *
  * In lazy mode the write may wait, like every other.
+ *
+ * Context: the table's lock is held, but for the kernel's tables.
+ * Return: the entry as it was.
  */
 pte_t pvguest_ptep_get_and_clear(struct mm_struct *mm, pte_t *ptep)
 {
@@ -43,16 +63,16 @@ pte_t pvguest_ptep_get_and_clear(struct mm_struct *mm, pte_t *ptep)
 	if (!old.pte)
 		return old;
 
+	pvguest_check_pte(ptep, 0);
 	maddr = pv_virt_to_maddr(ptep);
-	if (unlikely(may_become_dirty(mm, old))) {
-		/*
-		 * First make it not present, keeping the two bits: then
-		 * nothing changes any more and the final value can be read.
-		 */
-		pv_update(maddr | MMU_PT_UPDATE_PRESERVE_AD, 0, PV_LAZY_NONE);
-		old.pte |= READ_ONCE(ptep->pte) & (_PAGE_ACCESSED | _PAGE_DIRTY);
-	}
-	pv_update(maddr, 0, PV_LAZY_MMU);
+	if (unlikely(pv_may_become_dirty(mm, old)))
+		old.pte |= pv_freeze_pte(ptep, maddr);
+	/*
+	 * The checker reads the entry again when the next value is set, and
+	 * pte_install_uffd_wp_if_needed() before it sets a marker.
+	 */
+	pv_update(maddr, 0, IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) || pte_uffd_wp(old) ?
+			    PV_LAZY_NONE : PV_LAZY_MMU);
 	return old;
 }
 EXPORT_SYMBOL_GPL(pvguest_ptep_get_and_clear);
@@ -60,6 +80,8 @@ EXPORT_SYMBOL_GPL(pvguest_ptep_get_and_clear);
 /**
  * pvguest_ptep_set_wrprotect() - take away write permission
  * @ptep: the entry
+ *
+ * Context: the table's lock is held.
  */
 void pvguest_ptep_set_wrprotect(pte_t *ptep)
 {
@@ -69,9 +91,11 @@ void pvguest_ptep_set_wrprotect(pte_t *ptep)
 		native_set_pte(ptep, pte_wrprotect(old));
 		return;
 	}
-	if (pte_flags(old) & _PAGE_RW)
-		pv_update(pv_virt_to_maddr(ptep) | MMU_PT_UPDATE_PRESERVE_AD,
-			  pte_wrprotect(old).pte, PV_LAZY_MMU);
+	if (!(pte_flags(old) & _PAGE_RW))
+		return;
+	pvguest_check_pte(ptep, pte_wrprotect(old).pte);
+	pv_update(pv_virt_to_maddr(ptep) | MMU_PT_UPDATE_PRESERVE_AD,
+		  pte_wrprotect(old).pte, PV_LAZY_MMU);
 }
 EXPORT_SYMBOL_GPL(pvguest_ptep_set_wrprotect);
 
@@ -80,20 +104,28 @@ EXPORT_SYMBOL_GPL(pvguest_ptep_set_wrprotect);
  * @mm: the address space
  * @ptep: the entry
  *
- * An entry that might become dirty meanwhile is left as it is: a page that
- * looks used a while longer does no harm, a lost dirty bit would.
+ * Context: the table's lock is held.
+ *
+ * Return: 1 if it was, 0 if not.
  */
 int pvguest_ptep_test_and_clear_young(struct mm_struct *mm, pte_t *ptep)
 {
 	pte_t old = READ_ONCE(*ptep);
+	u64 maddr;
 
 	if (!(pte_flags(old) & _PAGE_ACCESSED))
 		return 0;
 	if (!pv_table_is_live(ptep))
 		return test_and_clear_bit(_PAGE_BIT_ACCESSED,
 					  (unsigned long *)&ptep->pte);
-	if (!may_become_dirty(mm, old))
-		pv_update(pv_virt_to_maddr(ptep), old.pte & ~_PAGE_ACCESSED,
-			  PV_LAZY_MMU);
+	pvguest_check_pte(ptep, old.pte & ~_PAGE_ACCESSED);
+	maddr = pv_virt_to_maddr(ptep);
+	if (!pv_may_become_dirty(mm, old)) {
+		pv_update(maddr, old.pte & ~_PAGE_ACCESSED, PV_LAZY_MMU);
+		return 1;
+	}
+	old.pte |= pv_freeze_pte(ptep, maddr);
+	/* Not lazily: the gap should be short. */
+	pv_update(maddr, old.pte & ~_PAGE_ACCESSED, PV_LAZY_NONE);
 	return 1;
 }

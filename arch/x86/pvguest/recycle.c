@@ -9,16 +9,20 @@
  * one reference.  The price is that its entries can be written by request
  * only, so tables that will be dense are better filled as plain memory.
  *
- * PG_private marks a recycled table; PG_pinned, that it is live, as always.
+ * PG_private marks a table that comes from the cache and goes back there;
+ * PG_pinned, that it is live, as always.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <asm/pgalloc.h>
 #include <asm/tlb.h>
 
 #include "batch.h"
+#include "check.h"
 #include "internal.h"
 #include "recycle.h"
+#include "table.h"
 
 #define PV_CACHE_SIZE	64
 /* Fewer than this, and a table that is freed is worth converting. */
@@ -31,18 +35,27 @@ struct pv_table_cache {
 
 static DEFINE_PER_CPU(struct pv_table_cache, pv_tables);
 
-static bool cache_push(struct page *table)
+/*
+ * A table that waits has no owner: pte_alloc_one() charged it to the
+ * memory cgroup of its user (GFP_PGTABLE_USER), who has no more use for it,
+ * also if there is no room.  The charge's own lock may sleep with PREEMPT_RT, so
+ * it is given back before preemption is disabled.
+ */
+static bool pv_cache_push(struct page *table)
 {
-	struct pv_table_cache *c = get_cpu_ptr(&pv_tables);
-	bool room = c->nr < PV_CACHE_SIZE;
+	struct pv_table_cache *c;
+	bool room;
 
+	memcg_kmem_uncharge_page(table, 0);
+	c = get_cpu_ptr(&pv_tables);
+	room = c->nr < PV_CACHE_SIZE;
 	if (room)
 		c->table[c->nr++] = table;
 	put_cpu_ptr(&pv_tables);
 	return room;
 }
 
-static struct page *cache_pop(void)
+static struct page *pv_cache_pop(void)
 {
 	struct pv_table_cache *c = get_cpu_ptr(&pv_tables);
 	struct page *table = c->nr ? c->table[--c->nr] : NULL;
@@ -52,45 +65,60 @@ static struct page *cache_pop(void)
 }
 
 /**
- * pvguest_queue_unrecycle() - queue making a recycled table plain memory
- * @table: the table, in use by nothing once what is queued has been issued
+ * pvguest_alloc_pte() - a level-1 table joins a hierarchy
+ * @mm: the address space
+ * @pfn: the table
  *
- * The caller closes the section and clears PG_pinned after it.
+ * In an address space that is live it is pinned by itself, so that it does not
+ * depend on the hierarchy when that is unpinned (pin.c).
+ *
+ * Context: pmd_populate(), as pvguest_alloc_table().
  */
-void pvguest_queue_unrecycle(struct page *table)
+void pvguest_alloc_pte(struct mm_struct *mm, unsigned long pfn)
 {
-	ClearPagePrivate(table);
-	pv_queue_ext(MMUEXT_UNPIN_TABLE)->arg1.mfn =
-		pv_pfn_to_mfn(page_to_pfn(table));
-	pvguest_queue_protect(page_to_pfn(table), true);
+	struct page *table = pfn_to_page(pfn);
+	unsigned long flags;
+
+	if (mm == &init_mm) {
+		pvguest_alloc_table(mm, pfn);
+		return;
+	}
+	pvguest_check_table(mm, pfn);
+	if (!pv_table_is_live(mm->pgd) || PagePinned(table))
+		return;
+	flags = pv_batch_begin();
+	SetPagePinned(table);
+	pvguest_queue_protect(pfn, false);
+	pv_queue_pin(MMUEXT_PIN_L1_TABLE, table);
+	pv_batch_keep(flags);
 }
 
-static void unrecycle(struct page *table)
+/* Make a pinned level-1 table that nothing refers to plain memory. */
+static void pv_unpin_table(struct page *table)
 {
 	unsigned long flags = pv_batch_begin();
 
-	pvguest_queue_unrecycle(table);
-	pv_batch_flush();
+	pv_queue_pin(MMUEXT_UNPIN_TABLE, table);
+	pvguest_queue_protect(page_to_pfn(table), true);
+	pv_batch_issue(flags);
+	ClearPagePrivate(table);
 	ClearPagePinned(table);
-	local_irq_restore(flags);
 }
 
-/* Turn an empty plain table into a recycled one. */
-static void recycle(struct page *table)
+/* Turn an empty plain table that nothing refers to into a recycled one. */
+static void pv_recycle(struct page *table)
 {
 	unsigned long flags = pv_batch_begin();
 
 	SetPagePinned(table);
 	SetPagePrivate(table);
 	pvguest_queue_protect(page_to_pfn(table), false);
-	pv_queue_ext(MMUEXT_PIN_L1_TABLE)->arg1.mfn =
-		pv_pfn_to_mfn(page_to_pfn(table));
-	pv_batch_flush();
-	local_irq_restore(flags);
+	pv_queue_pin(MMUEXT_PIN_L1_TABLE, table);
+	pv_batch_issue(flags);
 }
 
 /* fork() copies tables about as dense as the parent's; a fault fills one entry. */
-static bool expect_dense(struct mm_struct *mm)
+static bool pv_expect_dense(struct mm_struct *mm)
 {
 	struct mm_struct *parent = current->mm;
 
@@ -111,15 +139,23 @@ struct page *pvguest_table_alloc(struct mm_struct *mm)
 {
 	struct page *table;
 
-	if (expect_dense(mm))
+	if (pv_expect_dense(mm))
 		return NULL;
-	table = cache_pop();
-	if (table && !pagetable_pte_ctor(page_ptdesc(table))) {
-		unrecycle(table);
-		__free_page(table);
+	table = pv_cache_pop();
+	if (!table)
+		return NULL;
+	if (memcg_kmem_charge_page(table, GFP_PGTABLE_USER, 0)) {
+		/* The cgroup's limit: a new page would meet it as well. */
+		if (!pv_cache_push(table))
+			goto free;
 		return NULL;
 	}
-	return table;
+	if (pagetable_pte_ctor(page_ptdesc(table)))
+		return table;
+free:
+	pv_unpin_table(table);
+	__free_page(table);
+	return NULL;
 }
 
 /**
@@ -132,9 +168,9 @@ bool pvguest_table_keep(struct page *table)
 {
 	if (!PagePrivate(table))
 		return false;
-	if (cache_push(table))
+	if (pv_cache_push(table))
 		return true;
-	unrecycle(table);
+	pv_unpin_table(table);
 	return false;
 }
 EXPORT_SYMBOL_GPL(pvguest_table_keep);
@@ -152,13 +188,13 @@ void pvguest_release_pte(unsigned long pfn)
 	if (PagePrivate(table))
 		return;
 	if (PagePinned(table))
-		pvguest_release_table(pfn);
+		pv_unpin_table(table);
 	else if (this_cpu_read(pv_tables.nr) < PV_CACHE_LOW)
-		recycle(table);
+		pv_recycle(table);
 }
 
 /**
- * pvguest_tlb_remove_table() - free a table when nobody can be walking it
+ * pvguest_tlb_remove_table() - free a table when no vCPU can be walking it
  * @tlb: the teardown in progress
  * @table: page of the table
  *
@@ -170,9 +206,9 @@ void pvguest_tlb_remove_table(struct mmu_gather *tlb, void *table)
 	struct page *page = table;
 
 	if (PagePrivate(page)) {
-		if (tlb->fullmm && cache_push(page))
+		if (tlb->fullmm && pv_cache_push(page))
 			return;
-		unrecycle(page);
+		pv_unpin_table(page);
 	}
 	tlb_remove_table(tlb, table);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Level-1 tables that stay page tables while nobody uses them.
+ * Level-1 tables that stay page tables while they are not used.
  */
 #ifndef PVGUEST_RECYCLE_H
 #define PVGUEST_RECYCLE_H
@@ -15,7 +15,7 @@ struct mmu_gather;
  */
 #define PVGUEST_DENSE	48
 
-void pvguest_queue_unrecycle(struct page *table);
+void pvguest_alloc_pte(struct mm_struct *mm, unsigned long pfn);
 void pvguest_release_pte(unsigned long pfn);
 void pvguest_tlb_remove_table(struct mmu_gather *tlb, void *table);
 

@@ -9,38 +9,34 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
+#include <linux/smp.h>
 #include <asm/desc.h>
 #include <asm/processor.h>
 #include <asm/set_memory.h>
 
 #include "batch.h"
 #include "internal.h"
+#include "table.h"
 
 /* Machine frame of this vCPU's GDT, once the hypervisor uses it. */
 static DEFINE_PER_CPU(unsigned long, pv_gdt_mfn);
 /* TLS descriptors as last requested: what the GDT shows is adjusted. */
 static DEFINE_PER_CPU(struct desc_struct [GDT_ENTRY_TLS_ENTRIES], pv_tls);
+/* LDT that the hypervisor may have loaded on this vCPU, and hold as such. */
+static DEFINE_PER_CPU(const void *, pv_ldt);
 /* Kernel stack as last requested. */
 static DEFINE_PER_CPU(unsigned long, pv_sp0);
 
-/* Machine address of any mapped kernel address. */
-static u64 any_virt_to_maddr(const void *va)
+/**
+ * pvguest_protect_descriptors() - make a page of descriptors read-only, or not
+ * @va: address in it
+ * @writable: ordinary memory again
+ *
+ * In the direct map and in its vmalloc mapping, if @va is one.
+ */
+void pvguest_protect_descriptors(void *va, bool writable)
 {
-	unsigned int level;
-	pte_t *pte;
-
-	if (virt_addr_valid(va) || (unsigned long)va >= __START_KERNEL_map)
-		return pv_virt_to_maddr(va);
-	pte = lookup_address((unsigned long)va, &level);
-	if (WARN_ON_ONCE(!pte))
-		return 0;
-	return (pte->pte & PTE_PFN_MASK) | offset_in_page(va);
-}
-
-/* Change a descriptor page in the direct map, and in its vmalloc mapping. */
-static void protect_everywhere(void *va, bool writable)
-{
-	u64 maddr = any_virt_to_maddr(va);
+	u64 maddr = pvguest_any_virt_to_maddr(va);
 	unsigned long pfn = pv_mfn_to_pfn(maddr >> PAGE_SHIFT);
 	unsigned long flags;
 	unsigned int level;
@@ -55,11 +51,18 @@ static void protect_everywhere(void *va, bool writable)
 	}
 	flags = pv_batch_begin();
 	pvguest_queue_protect(pfn, writable);
-	pv_batch_flush();
-	local_irq_restore(flags);
+	pv_batch_issue(flags);
 }
 
-/** pvguest_gdt_loaded() - a vCPU starts with its GDT in frame @mfn */
+/**
+ * pvguest_gdt_loaded() - a vCPU starts with its GDT loaded
+ * @cpu: the vCPU, which has never run
+ * @mfn: machine frame of its GDT
+ *
+ * Linux loads that GDT once more, which then takes no hypercall.
+ *
+ * Context: process.
+ */
 void pvguest_gdt_loaded(unsigned int cpu, unsigned long mfn)
 {
 	per_cpu(pv_gdt_mfn, cpu) = mfn;
@@ -67,22 +70,18 @@ void pvguest_gdt_loaded(unsigned int cpu, unsigned long mfn)
 
 static void pv_load_gdt(const struct desc_ptr *dtr)
 {
-	unsigned long mfn = any_virt_to_maddr((void *)dtr->address) >> PAGE_SHIFT;
-	unsigned long flags;
+	void *gdt = (void *)dtr->address;
+	unsigned long mfn = pvguest_any_virt_to_maddr(gdt) >> PAGE_SHIFT;
 	long ret;
 
 	/* The same page under its other address. */
 	if (mfn == this_cpu_read(pv_gdt_mfn))
 		return;
 
-	flags = pv_batch_begin();
-	pvguest_queue_protect(pv_mfn_to_pfn(mfn), false);
-	pv_batch_flush();
+	pvguest_protect_descriptors(gdt, false);
 	ret = hyp_set_gdt(&mfn, (dtr->size + 1) / sizeof(struct desc_struct));
-	pv_count_call(__HYPERVISOR_set_gdt);
-	local_irq_restore(flags);
 	if (ret)
-		pvguest_die("the descriptor table was refused", ret);
+		pvguest_die("descriptor table: refused by the hypervisor", ret);
 	this_cpu_write(pv_gdt_mfn, mfn);
 }
 
@@ -90,7 +89,7 @@ static void pv_update_descriptor(const void *va, u64 desc)
 {
 	unsigned long flags = pv_batch_begin();
 
-	pv_queue_call(__HYPERVISOR_update_descriptor, any_virt_to_maddr(va),
+	pv_queue_call(__HYPERVISOR_update_descriptor, pvguest_any_virt_to_maddr(va),
 		      desc);
 	pv_batch_end(flags, PV_LAZY_CPU);
 }
@@ -123,7 +122,7 @@ static void pv_load_tls(struct thread_struct *t, unsigned int cpu)
 
 	/* An old selector must not meet a new descriptor before __switch_to(). */
 	savesegment(fs, fs);
-	if (fs && this_cpu_read(pvguest_lazy) == PV_LAZY_CPU)
+	if (fs && pv_switching_context())
 		loadsegment(fs, 0);
 
 	flags = pv_batch_begin();
@@ -132,7 +131,7 @@ static void pv_load_tls(struct thread_struct *t, unsigned int cpu)
 			continue;
 		shadow[i] = t->tls_array[i];
 		pv_queue_call(__HYPERVISOR_update_descriptor,
-			      any_virt_to_maddr(&gdt[GDT_ENTRY_TLS_MIN + i]),
+			      pvguest_any_virt_to_maddr(&gdt[GDT_ENTRY_TLS_MIN + i]),
 			      *(u64 *)&shadow[i]);
 	}
 	pv_batch_end(flags, PV_LAZY_CPU);
@@ -143,15 +142,39 @@ static void pv_alloc_ldt(struct desc_struct *ldt, unsigned int entries)
 	unsigned int i;
 
 	for (i = 0; i < entries; i += PAGE_SIZE / LDT_ENTRY_SIZE)
-		protect_everywhere(ldt + i, false);
+		pvguest_protect_descriptors(ldt + i, false);
+}
+
+static void pv_ldt_left(void *unused)
+{
+}
+
+/*
+ * Wait until no other vCPU has @ldt loaded.
+ *
+ * write_ldt() makes the vCPUs in mm_cpumask() load the new one.  One that is
+ * leaving the address space is out of that mask, and has the old one loaded
+ * until its batch is issued: the hypervisor keeps the type of its pages so
+ * long, and would refuse to have them writable (EBUSY).  It takes the call when
+ * it has ended the switch.
+ */
+static void pv_wait_until_left(const struct desc_struct *ldt)
+{
+	unsigned int cpu, self = get_cpu();
+
+	for_each_online_cpu(cpu)
+		if (cpu != self && READ_ONCE(per_cpu(pv_ldt, cpu)) == ldt)
+			smp_call_function_single(cpu, pv_ldt_left, NULL, 1);
+	put_cpu();
 }
 
 static void pv_free_ldt(struct desc_struct *ldt, unsigned int entries)
 {
 	unsigned int i;
 
+	pv_wait_until_left(ldt);
 	for (i = 0; i < entries; i += PAGE_SIZE / LDT_ENTRY_SIZE)
-		protect_everywhere(ldt + i, true);
+		pvguest_protect_descriptors(ldt + i, true);
 }
 
 static void pv_set_ldt(const void *addr, unsigned int entries)
@@ -161,15 +184,20 @@ static void pv_set_ldt(const void *addr, unsigned int entries)
 
 	op->arg1.linear_addr = (unsigned long)addr;
 	op->arg2.nr_ents = entries;
+	/* No note of the LDT that is left before it has been left. */
+	if (unlikely(this_cpu_read(pv_ldt)))
+		pv_batch_flush();
+	this_cpu_write(pv_ldt, addr);
 	pv_batch_end(flags, PV_LAZY_CPU);
 }
 
 static void pv_load_gs_index(unsigned int selector)
 {
-	if (hyp_set_segment_base(SEGBASE_GS_USER_SEL, selector))
-		WARN_ONCE(1, "pvguest: user %%gs selector %#x refused\n", selector);
+	long ret = hyp_set_segment_base(SEGBASE_GS_USER_SEL, selector);
+
+	WARN_ONCE(ret, "pvguest: user %%gs selector %#x: refused by the hypervisor (%ld); not loaded\n",
+		  selector, ret);
 	pvguest_user_gs_loaded();
-	pv_count_call(__HYPERVISOR_set_segment_base);
 }
 
 static void pv_load_sp0(unsigned long sp0)
@@ -201,7 +229,11 @@ static unsigned long pv_store_tr(void)
 	return 0;
 }
 
-/** pvguest_segments_init() - take over the descriptor operations */
+/**
+ * pvguest_segments_init() - take over the descriptor operations
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_segments_init(void)
 {
 	struct pv_cpu_ops *cpu = &pv_ops.cpu;

@@ -2,6 +2,7 @@
 /*
  * Ends: power-off, reboot and crash reach the hypervisor with their reason.
  */
+#include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/panic_notifier.h>
 #include <linux/pm.h>
@@ -10,7 +11,14 @@
 
 #include "internal.h"
 
-/** pvguest_end_domain() - what pvguest_shutdown() does */
+/**
+ * pvguest_end_domain() - end this domain
+ * @reason: SHUTDOWN_* (xen/sched.h)
+ *
+ * Does not return; pvguest_shutdown() makes that known to the compiler.
+ *
+ * Context: any.
+ */
 void pvguest_end_domain(unsigned int reason)
 {
 	struct sched_shutdown op = { .reason = reason };
@@ -21,10 +29,43 @@ void pvguest_end_domain(unsigned int reason)
 		hyp_sched_op(SCHEDOP_yield, NULL);
 }
 
-/** pvguest_last_words() - what pvguest_die() does */
+/**
+ * pvguest_last_words() - print why the kernel cannot go on, and crash
+ * @why: "field: problem"
+ * @error: negative error number
+ *
+ * Does not return; pvguest_die() makes that known to the compiler.
+ *
+ * Context: any, from the first instruction on.
+ */
 void pvguest_last_words(const char *why, long error)
 {
-	pvguest_say("cannot go on: %s (%ld)\n", why, error);
+	pvguest_say("%s (%ld); cannot go on\n", why, error);
+	pvguest_console_drain();
+	pvguest_end_domain(SHUTDOWN_crash);
+}
+
+/**
+ * pvguest_early_exception() - end the domain, as Linux has stopped booting
+ *
+ * Linux has printed by early_printk() which exception it was, and left the
+ * registers in its log.  To print that can itself be what fails.
+ *
+ * Does not return.
+ *
+ * Context: early_fixup_exception().
+ */
+void pvguest_early_exception(void)
+{
+	static bool again;
+
+	if (!again) {
+		again = true;
+		pvguest_panic_console();
+		pvguest_say("boot: exception that nothing handles (%d); cannot go on\n",
+			    -EFAULT);
+		pvguest_console_drain();
+	}
 	pvguest_end_domain(SHUTDOWN_crash);
 }
 
@@ -34,11 +75,11 @@ static void pv_restart(char *command)
 }
 
 /* A restart because of a panic is a crash to the hypervisor. */
-static unsigned int emergency_reason = SHUTDOWN_reboot;
+static unsigned int pv_emergency_reason = SHUTDOWN_reboot;
 
 static void pv_emergency_restart(void)
 {
-	pvguest_shutdown(emergency_reason);
+	pvguest_shutdown(pv_emergency_reason);
 }
 
 static void pv_halt_machine(void)
@@ -70,9 +111,10 @@ static int pv_panic(struct notifier_block *nb, unsigned long event, void *msg)
 	 * seconds as "panic=" says.  Without it, it would spin for good: a
 	 * domain that has crashed is better reported than left running.
 	 */
-	emergency_reason = SHUTDOWN_crash;
+	pv_emergency_reason = SHUTDOWN_crash;
 	if (!panic_timeout)
 		panic_timeout = -1;
+	pvguest_panic_console();
 	return NOTIFY_DONE;
 }
 
@@ -81,7 +123,11 @@ static struct notifier_block pv_panic_block = {
 	.priority	= INT_MIN,
 };
 
-/** pvguest_shutdown_init() - take over the ends of the machine */
+/**
+ * pvguest_shutdown_init() - take over the ends of the machine
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_shutdown_init(void)
 {
 	machine_ops.restart = pv_restart;

@@ -11,41 +11,40 @@
 #include <asm/sections.h>
 #include <asm/setup.h>
 #include <asm/text-patching.h>
+#include <asm/tlbflush.h>
 #include <asm/x86_init.h>
 #include <asm/xen/interface.h>
 
 #include "internal.h"
 
-struct start_info *pvguest_start_info __ro_after_init;
-struct shared_info *pvguest_shared_info __ro_after_init;
-bool pvguest_vcpu_ready __ro_after_init;
-
 /*
- * Address space for the shared info page.  The page of ours behind it is
+ * Address space for the shared info page.  The guest's page behind it is
  * unmapped and never used again.
  */
-static u8 shared_info_window[PAGE_SIZE] __page_aligned_bss;
+static u8 pv_shared_info_window[PAGE_SIZE] __page_aligned_bss;
 
 /* Fails before anything else has been set up, so that it can be reported. */
-static void __init check_hypervisor(void)
+static void __init pv_check_hypervisor(void)
 {
 	const struct start_info *si = pvguest_start_info;
 	unsigned int version = hyp_xen_version(XENVER_version, NULL);
 	struct xen_feature_info features = { .submap_idx = 0 };
+	long ret;
 
 	if (strncmp(si->magic, "xen-3.", 6))
-		pvguest_die("start_info is not of the interface this kernel speaks", 0);
+		pvguest_die("start_info: unknown magic", -EINVAL);
 	/* 4.4 brought FIFO events and the 64-bit features relied upon here. */
 	if (version < (4 << 16 | 4))
-		pvguest_die("the hypervisor is older than 4.4", version);
-	if (hyp_xen_version(XENVER_get_features, &features))
-		pvguest_die("the hypervisor does not tell its features", -1);
+		pvguest_die("hypervisor: older than 4.4", -ENODEV);
+	ret = hyp_xen_version(XENVER_get_features, &features);
+	if (ret)
+		pvguest_die("XENVER_get_features: refused by the hypervisor", ret);
 	if (features.submap & BIT(XENFEAT_auto_translated_physmap))
-		pvguest_die("the hypervisor translates addresses: not a paravirtual domain", 0);
+		pvguest_die("domain: not paravirtual, as addresses are translated", -EINVAL);
 }
 
-/* x86_configure_nx() asks boot_cpu_data, which nobody has filled in yet. */
-static void __init configure_nx(void)
+/* x86_configure_nx() asks boot_cpu_data, which is not filled in yet. */
+static void __init pv_configure_nx(void)
 {
 	if (cpuid_edx(0x80000001) & BIT(X86_FEATURE_NX & 31))
 		__supported_pte_mask |= _PAGE_NX;
@@ -53,21 +52,21 @@ static void __init configure_nx(void)
 		__supported_pte_mask &= ~_PAGE_NX;
 }
 
-static void __init map_shared_info(void)
+static void __init pv_map_shared_info(void)
 {
 	long ret;
 
-	ret = hyp_update_va_mapping((unsigned long)shared_info_window,
+	ret = hyp_update_va_mapping((unsigned long)pv_shared_info_window,
 				    pvguest_start_info->shared_info |
 				    _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED |
 				    _PAGE_DIRTY, UVMF_INVLPG);
 	if (ret)
-		pvguest_die("cannot map the shared info page", ret);
-	pvguest_shared_info = (struct shared_info *)shared_info_window;
+		pvguest_die("shared info page: cannot be mapped", ret);
+	pvguest_shared_info = (struct shared_info *)pv_shared_info_window;
 }
 
 /* The initrd is a frame number (MOD_START_PFN) or, from old tools, an address. */
-static unsigned long __init initrd_address(const struct start_info *si)
+static unsigned long __init pv_initrd_address(const struct start_info *si)
 {
 	unsigned long start, pages;
 
@@ -77,11 +76,11 @@ static unsigned long __init initrd_address(const struct start_info *si)
 						__pa(si->mod_start);
 	pages = PFN_UP(start + si->mod_len);
 	if (pages > si->nr_pages || start + si->mod_len < start)
-		pvguest_die("the initrd does not lie in memory", si->mod_len);
+		pvguest_die("initrd: end is outside memory", -EINVAL);
 	return start;
 }
 
-static void __init fill_boot_params(void)
+static void __init pv_fill_boot_params(void)
 {
 	const struct start_info *si = pvguest_start_info;
 
@@ -89,29 +88,13 @@ static void __init fill_boot_params(void)
 	boot_params.hdr.version = 0x20f;
 	boot_params.hdr.type_of_loader = 9 << 4;
 	boot_params.hdr.hardware_subarch = X86_SUBARCH_XEN;
-	boot_params.hdr.ramdisk_image = initrd_address(si);
-	boot_params.ext_ramdisk_image = initrd_address(si) >> 32;
+	boot_params.hdr.ramdisk_image = pv_initrd_address(si);
+	boot_params.ext_ramdisk_image = pv_initrd_address(si) >> 32;
 	boot_params.hdr.ramdisk_size = si->mod_len;
 	boot_params.ext_ramdisk_size = si->mod_len >> 32;
 	boot_params.hdr.cmd_line_ptr = __pa(si->cmd_line);
 	strscpy(boot_command_line, si->cmd_line,
 		min_t(size_t, COMMAND_LINE_SIZE, sizeof(si->cmd_line)));
-}
-
-/**
- * pvguest_boot_cpu_ready() - the boot vCPU has its final per-CPU area
- *
- * Until here the event mask was just a flag of ours; events were masked by
- * the hypervisor all along, so nothing can have been missed.
- */
-void __init pvguest_boot_cpu_ready(void)
-{
-	long ret = pvguest_vcpu_setup(0);
-
-	if (ret)
-		pvguest_die("the vcpu_info area was refused", ret);
-	pvguest_vcpu_ready = true;
-	pvguest_traps_enable();
 }
 
 /**
@@ -121,7 +104,8 @@ void __init pvguest_boot_cpu_ready(void)
 asmlinkage __visible void __init pvguest_start(struct start_info *si)
 {
 	pvguest_start_info = si;
-	check_hypervisor();
+	pv_check_hypervisor();
+	pvguest_p2m_early();
 
 	pv_info.name = "pvguest";
 	pv_info.extra_user_64bit_cs = FLAT_USER_CS64;
@@ -131,22 +115,26 @@ asmlinkage __visible void __init pvguest_start(struct start_info *si)
 	__text_gen_insn(&early_xen_iret_patch, JMP32_INSN_OPCODE,
 			&early_xen_iret_patch, &xen_iret, JMP32_INSN_SIZE);
 
-	pvguest_traps_early();
+	/* An exception is reported: it needs a console, and a way to end. */
+	pvguest_early_console_init();
 	pvguest_irq_ops_init();
+	pvguest_traps_early();
 	pvguest_cpu_init();
 	pvguest_segments_init();
 	pvguest_traps_ops();
 	pvguest_cpu_caps();
+	pvguest_cr4_init();
+	cr4_init_shadow();
 	/* No entry is global: the hypervisor owns the global TLB entries. */
 	__supported_pte_mask &= ~_PAGE_GLOBAL;
 	__default_kernel_pte_mask &= ~_PAGE_GLOBAL;
-	configure_nx();
+	pv_configure_nx();
 
-	map_shared_info();
-	pvguest_p2m_early();
+	pv_map_shared_info();
 	pvguest_mmu_init();
 	pvguest_tlb_init();
 	pvguest_adopt_boot_pagetable();
+	pvguest_reserve_boot_memory();
 	pvguest_register_callbacks();
 
 	pvguest_platform_init();
@@ -155,6 +143,6 @@ asmlinkage __visible void __init pvguest_start(struct start_info *si)
 	pvguest_time_init();
 	pvguest_smp_init();
 
-	fill_boot_params();
+	pv_fill_boot_params();
 	x86_64_start_reservations((char *)__pa_symbol(&boot_params));
 }

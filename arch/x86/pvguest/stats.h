@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters of what the port asks of the hypervisor, one increment of a
- * per-vCPU word each; debugfs.c shows them.
+ * Counters of the port, one increment of a per-vCPU word each; debugfs.c shows
+ * them.
  */
 #ifndef PVGUEST_STATS_H
 #define PVGUEST_STATS_H
 
 #include <linux/percpu.h>
 
-/* Batch sizes are counted in powers of two: 1, 2-3, 4-7, ... */
+/* Every hypercall's number is below this. */
+#define PV_HYPERCALLS		64
+
+/*
+ * Sizes of batches, of page-table updates and extended operations alone, are
+ * counted in powers of two: 1, 2-3, 4-7, ...
+ */
 #define PV_BATCH_BUCKETS	10
 
 struct pv_stats {
-	/* Hypercalls issued, by number. */
-	unsigned long hypercall[64];
-	/* Page-table updates and extended operations asked for. */
+	/* Hypercalls issued, by number; first, for entry.S. */
+	unsigned long hypercall[PV_HYPERCALLS];
+	/* Page-table updates asked for, those that protect pages included. */
 	unsigned long pt_update;
 	unsigned long direct_write;
 	unsigned long batch[PV_BATCH_BUCKETS];
@@ -34,7 +40,6 @@ struct pv_stats {
 
 DECLARE_PER_CPU(struct pv_stats, pvguest_stats);
 
-#define pv_count(what)		this_cpu_inc(pvguest_stats.what)
-#define pv_count_call(nr)	this_cpu_inc(pvguest_stats.hypercall[(nr) & 63])
+#define pv_count(what)	this_cpu_inc(pvguest_stats.what)
 
 #endif /* PVGUEST_STATS_H */

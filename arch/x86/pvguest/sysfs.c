@@ -8,24 +8,29 @@
 
 #include "internal.h"
 
-static ssize_t type_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
+/* A file of its own name, which pv_sysfs_NAME_show() fills. */
+#define PV_SYSFS_FILE(_name)						\
+	static struct kobj_attribute pv_sysfs_##_name =			\
+		__ATTR(_name, 0444, pv_sysfs_##_name##_show, NULL)
+
+static ssize_t pv_sysfs_type_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "xen\n");
 }
 
-static struct kobj_attribute type_attr = __ATTR_RO(type);
+PV_SYSFS_FILE(type);
 
-static ssize_t guest_type_show(struct kobject *kobj, struct kobj_attribute *attr,
-			       char *buf)
+static ssize_t pv_sysfs_guest_type_show(struct kobject *kobj,
+					struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "PV\n");
 }
 
-static struct kobj_attribute guest_type_attr = __ATTR_RO(guest_type);
+PV_SYSFS_FILE(guest_type);
 
-static ssize_t uuid_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
+static ssize_t pv_sysfs_uuid_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
 {
 	xen_domain_handle_t handle;
 
@@ -34,26 +39,26 @@ static ssize_t uuid_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%pU\n", &handle);
 }
 
-static struct kobj_attribute uuid_attr = __ATTR_RO(uuid);
+PV_SYSFS_FILE(uuid);
 
-static ssize_t major_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
+static ssize_t pv_sysfs_major_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", hyp_xen_version(XENVER_version, NULL) >> 16);
 }
 
-static struct kobj_attribute major_attr = __ATTR_RO(major);
+PV_SYSFS_FILE(major);
 
-static ssize_t minor_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
+static ssize_t pv_sysfs_minor_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", hyp_xen_version(XENVER_version, NULL) & 0xffff);
 }
 
-static struct kobj_attribute minor_attr = __ATTR_RO(minor);
+PV_SYSFS_FILE(minor);
 
-static ssize_t extra_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
+static ssize_t pv_sysfs_extra_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
 {
 	struct xen_extraversion extra = {};
 
@@ -63,10 +68,10 @@ static ssize_t extra_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  extra.extraversion);
 }
 
-static struct kobj_attribute extra_attr = __ATTR_RO(extra);
+PV_SYSFS_FILE(extra);
 
-static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
+static ssize_t pv_sysfs_features_show(struct kobject *kobj,
+				      struct kobj_attribute *attr, char *buf)
 {
 	struct xen_feature_info info = { .submap_idx = 0 };
 
@@ -75,34 +80,36 @@ static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%08x\n", info.submap);
 }
 
-static struct kobj_attribute features_attr = __ATTR_RO(features);
+PV_SYSFS_FILE(features);
 
-static struct attribute *top_attrs[] = {
-	&type_attr.attr, &guest_type_attr.attr, &uuid_attr.attr, NULL
+static const struct attribute_group pv_sysfs_top = {
+	.attrs = (struct attribute *[]) {
+		&pv_sysfs_type.attr, &pv_sysfs_guest_type.attr,
+		&pv_sysfs_uuid.attr, NULL,
+	},
 };
 
-static struct attribute *version_attrs[] = {
-	&major_attr.attr, &minor_attr.attr, &extra_attr.attr, NULL
+static const struct attribute_group pv_sysfs_version = {
+	.name = "version",
+	.attrs = (struct attribute *[]) {
+		&pv_sysfs_major.attr, &pv_sysfs_minor.attr,
+		&pv_sysfs_extra.attr, NULL,
+	},
 };
 
-static struct attribute *property_attrs[] = { &features_attr.attr, NULL };
-
-static const struct attribute_group top_group = { .attrs = top_attrs };
-static const struct attribute_group version_group = {
-	.name = "version", .attrs = version_attrs,
-};
-static const struct attribute_group property_group = {
-	.name = "properties", .attrs = property_attrs,
+static const struct attribute_group pv_sysfs_properties = {
+	.name = "properties",
+	.attrs = (struct attribute *[]) { &pv_sysfs_features.attr, NULL },
 };
 
-static const struct attribute_group *groups[] = {
-	&top_group, &version_group, &property_group, NULL
+static const struct attribute_group *pv_sysfs_groups[] = {
+	&pv_sysfs_top, &pv_sysfs_version, &pv_sysfs_properties, NULL
 };
 
-static int __init pvguest_sysfs(void)
+static int __init pv_sysfs_init(void)
 {
 	if (!pvguest_running())
 		return 0;
-	return sysfs_create_groups(hypervisor_kobj, groups);
+	return sysfs_create_groups(hypervisor_kobj, pv_sysfs_groups);
 }
-late_initcall(pvguest_sysfs);
+late_initcall(pv_sysfs_init);

@@ -12,6 +12,7 @@
 #include <mm_internal.h>
 
 #include "batch.h"
+#include "check.h"
 #include "internal.h"
 #include "recycle.h"
 
@@ -34,33 +35,36 @@ static void pv_flush_tlb_one_user(unsigned long addr)
 }
 
 /*
- * Linux calls this for the vCPUs in @cpus other than this one.  A vCPU that
- * is not running needs no flush of its own: it gets one when it runs again.
+ * The callers, flush_tlb_mm_range() and arch_tlbbatch_flush(), leave
+ * the calling vCPU in @cpus if it has to be flushed too and do nothing for it
+ * themselves.  They call with preemption disabled and events deliverable, and
+ * count on the flush when the call returns, or when their lazy mode ends.
+ *
+ * A vCPU that is not running needs no flush of its own, but the processor it
+ * last ran on may still hold its translations: the hypervisor goes by that
+ * (vcpumask_to_pcpumask()), so @cpus is handed over as it is.
  */
 static void pv_flush_tlb_multi(const struct cpumask *cpus,
 			       const struct flush_tlb_info *info)
 {
-	unsigned long flags = pv_batch_begin();
-	unsigned long *mask = pv_queue_mask();
-	struct mmuext_op *op;
-	bool one;
+	unsigned long flags;
 
-	cpumask_and(to_cpumask(mask), cpus, cpu_online_mask);
-	__cpumask_clear_cpu(smp_processor_id(), to_cpumask(mask));
-	if (cpumask_empty(to_cpumask(mask)))
-		goto out;
-
-	one = info->end != TLB_FLUSH_ALL &&
-	      info->end - info->start <= PAGE_SIZE;
-	op = pv_queue_ext(one ? MMUEXT_INVLPG_MULTI : MMUEXT_TLB_FLUSH_MULTI);
-	op->arg1.linear_addr = one ? info->start : 0;
-	op->arg2.vcpumask = mask;
+	if (pvguest_check_drops_flush())
+		return;
+	flags = pv_batch_begin();
+	if (info->end != TLB_FLUSH_ALL && info->end - info->start <= PAGE_SIZE)
+		pv_queue_ext_multi(MMUEXT_INVLPG_MULTI, info->start, cpus);
+	else
+		pv_queue_ext_multi(MMUEXT_TLB_FLUSH_MULTI, 0, cpus);
 	pv_count(flush_multi);
-out:
 	pv_batch_end(flags, PV_LAZY_MMU);
 }
 
-/** pvguest_tlb_init() - take over the flush operations */
+/**
+ * pvguest_tlb_init() - take over the flush operations
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_tlb_init(void)
 {
 	pv_ops.mmu.flush_tlb_user = pv_flush_tlb;

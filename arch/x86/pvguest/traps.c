@@ -8,12 +8,13 @@
 #include <linux/init.h>
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
+#include <asm/ia32.h>
 #include <asm/idtentry.h>
 #include <asm/traps.h>
 
 #include "internal.h"
 
-static bool traps_ready __ro_after_init;
+static bool pv_traps_ready __ro_after_init;
 
 DEFINE_IDTENTRY_RAW(xenpv_exc_nmi)
 {
@@ -47,19 +48,24 @@ DEFINE_IDTENTRY_RAW(xenpv_exc_machine_check)
 DEFINE_IDTENTRY_RAW(exc_xen_unknown_trap)
 {
 	instrumentation_begin();
-	panic("pvguest: trap without a vector at %pS", (void *)regs->ip);
+	panic("pvguest: %pS: trap without a vector (%d); cannot go on",
+	      (void *)regs->ip, -ENOENT);
 	instrumentation_end();
 }
 
-static void set_traps(struct trap_info *table)
+static void pv_set_traps(struct trap_info *table)
 {
 	long ret = hyp_set_trap_table(table);
 
 	if (ret)
-		pvguest_die("the trap table was refused", ret);
+		pvguest_die("trap table: refused by the hypervisor", ret);
 }
 
-/** pvguest_traps_early() - exceptions go to Linux's early handlers */
+/**
+ * pvguest_traps_early() - exceptions go to Linux's early handlers
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_traps_early(void)
 {
 	static struct trap_info early[NUM_EXCEPTION_VECTORS + 1] __initdata;
@@ -71,19 +77,26 @@ void __init pvguest_traps_early(void)
 		early[i].cs = FLAT_KERNEL_CS;
 		early[i].address = (unsigned long)pvguest_early_stubs[i];
 	}
-	set_traps(early);
+	pv_set_traps(early);
 }
 
-/** pvguest_traps_enable() - from the next load of the IDT on, use the real ones */
+/**
+ * pvguest_traps_enable() - the next load of the IDT sets the real handlers
+ *
+ * Context: boot, once the boot vCPU has its final per-CPU area.
+ */
 void __init pvguest_traps_enable(void)
 {
-	traps_ready = true;
+	pv_traps_ready = true;
 }
 
 static void pv_load_idt(const struct desc_ptr *dtr)
 {
-	if (traps_ready)
-		set_traps(pvguest_trap_table);
+	if (!pv_traps_ready)
+		return;
+	pv_set_traps(pvguest_trap_table);
+	if (ia32_enabled())
+		pv_set_traps(pvguest_ia32_trap_table);
 }
 
 static void pv_write_idt_entry(gate_desc *idt, int entry, const gate_desc *gate)
@@ -91,8 +104,8 @@ static void pv_write_idt_entry(gate_desc *idt, int entry, const gate_desc *gate)
 	idt[entry] = *gate;
 }
 
-static long register_callback(unsigned int type, void (*entry)(void),
-			      unsigned int flags)
+static long pv_register_callback(unsigned int type, void (*entry)(void),
+				 unsigned int flags)
 {
 	struct callback_register cb = {
 		.type = type,
@@ -104,34 +117,76 @@ static long register_callback(unsigned int type, void (*entry)(void),
 }
 
 /**
+ * pvguest_fill_trap_table() - the traps of a vCPU that is to be started
+ * @ctxt: its initial state
+ */
+void pvguest_fill_trap_table(struct vcpu_guest_context *ctxt)
+{
+	const struct trap_info *t;
+
+	for (t = pvguest_trap_table; t->address; t++)
+		ctxt->trap_ctxt[t->vector] = *t;
+	if (!ia32_enabled())
+		return;
+	for (t = pvguest_ia32_trap_table; t->address; t++)
+		ctxt->trap_ctxt[t->vector] = *t;
+}
+
+/**
  * pvguest_register_callbacks() - entry points of this vCPU that are no traps
  *
- * Without the 64-bit system call no program can run; a processor or a
- * hypervisor without the 32-bit ones loses a feature.
+ * Without the 64-bit system call no program can run.
  */
 void pvguest_register_callbacks(void)
 {
 	long ret;
 
-	ret = register_callback(CALLBACKTYPE_event, pvguest_event_entry, 0) ?:
-	      register_callback(CALLBACKTYPE_failsafe, pvguest_failsafe_entry,
-				CALLBACKF_mask_events) ?:
-	      register_callback(CALLBACKTYPE_syscall, pvguest_syscall64_entry,
-				CALLBACKF_mask_events);
+	ret = pv_register_callback(CALLBACKTYPE_event, pvguest_event_entry, 0) ?:
+	      pv_register_callback(CALLBACKTYPE_failsafe, pvguest_failsafe_entry,
+				   CALLBACKF_mask_events) ?:
+	      pv_register_callback(CALLBACKTYPE_syscall, pvguest_syscall64_entry,
+				   CALLBACKF_mask_events);
 	if (ret)
-		pvguest_die("an entry point was refused", ret);
+		pvguest_die("callbacks: an entry point was refused by the hypervisor", ret);
 
-	if (register_callback(CALLBACKTYPE_nmi, pvguest_nmi_entry, 0))
-		pr_warn("pvguest: no NMI: backtraces of stuck vCPUs are not available\n");
-	if (register_callback(CALLBACKTYPE_syscall32, pvguest_syscall32_entry,
-			      CALLBACKF_mask_events))
+	ret = pv_register_callback(CALLBACKTYPE_nmi, pvguest_nmi_entry, 0);
+	if (ret)
+		pr_warn("pvguest: NMI: refused by the hypervisor (%ld); no backtraces of stuck vCPUs\n",
+			ret);
+}
+
+/**
+ * pvguest_register_ia32_callbacks() - the 32-bit system calls of this vCPU
+ *
+ * Once Linux has read its parameters: ia32_emulation=0 takes them away, as
+ * syscall_init() does natively.  Without an address the hypervisor makes
+ * SYSENTER a general protection fault.  A processor or a hypervisor that has
+ * one of the two not loses a feature.
+ */
+void pvguest_register_ia32_callbacks(void)
+{
+	void (*syscall32)(void) = pvguest_syscall32_ignored;
+	void (*sysenter)(void) = NULL;
+
+#ifdef CONFIG_IA32_EMULATION
+	if (ia32_enabled()) {
+		syscall32 = pvguest_syscall32_entry;
+		sysenter = pvguest_sysenter_entry;
+	}
+#endif
+	if (pv_register_callback(CALLBACKTYPE_syscall32, syscall32,
+				 CALLBACKF_mask_events))
 		setup_clear_cpu_cap(X86_FEATURE_SYSCALL32);
-	if (register_callback(CALLBACKTYPE_sysenter, pvguest_sysenter_entry,
-			      CALLBACKF_mask_events))
+	if (pv_register_callback(CALLBACKTYPE_sysenter, sysenter,
+				 CALLBACKF_mask_events))
 		setup_clear_cpu_cap(X86_FEATURE_SYSENTER32);
 }
 
-/** pvguest_traps_ops() - take over the IDT operations */
+/**
+ * pvguest_traps_ops() - take over the IDT operations
+ *
+ * Context: boot, in pvguest_start().
+ */
 void __init pvguest_traps_ops(void)
 {
 	pv_ops.cpu.load_idt = pv_load_idt;

@@ -4,7 +4,7 @@
  * frames) and as Linux sees them (pseudo-physical frames).
  *
  * Every pte_pfn(), pte_modify() and friends goes through here, several times
- * for each entry in fork() or mprotect(), so both directions are a dozen
+ * for each entry in fork() or mprotect(), so both directions are some twenty
  * instructions in assembly.  They are callee-save paravirt calls: everything
  * but the result in %rax is preserved.
  */
@@ -51,6 +51,7 @@ SYM_FUNC_START(pvguest_entry_to_pseudo)
 2:	RET
 3:	movq	%rdi, %rax
 	btsq	$PVGUEST_MACHINE_BIT, %rax
+	btrq	$PVGUEST_FOREIGN_BIT, %rax
 	popq	%rdx
 	popq	%rcx
 	RET
@@ -60,8 +61,8 @@ SYM_FUNC_END(pvguest_entry_to_pseudo)
 /*
  * u64 pvguest_pseudo_to_entry(u64 val): what the hypervisor should get.
  *
- * Frames beyond the list, or marked as machine frames, are handed through:
- * whether this domain may map them is the hypervisor's decision.
+ * Frames beyond the list, or marked as machine frames, are handed through with
+ * a mark: whether this domain may map them is the hypervisor's decision.
  */
 SYM_FUNC_START(pvguest_pseudo_to_entry)
 	movq	%rdi, %rax
@@ -84,6 +85,7 @@ SYM_FUNC_START(pvguest_pseudo_to_entry)
 	popq	%rcx
 1:	RET
 2:	btrq	$PVGUEST_MACHINE_BIT, %rax
+	btsq	$PVGUEST_FOREIGN_BIT, %rax
 	popq	%rcx
 	RET
 3:	xorl	%eax, %eax

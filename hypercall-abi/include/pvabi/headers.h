@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one place that decides which copy of the ABI's public headers is used.
+ * The choice of the copy of the ABI's public headers, made in this file only.
  *
  * In a Linux build they are the tree's generic include/xen/interface/ headers,
  * anywhere else (bare guests, host tests) Debian's libxen-dev.  The wrappers

@@ -1,228 +1,69 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """pvguest bench: instructions per operation of our kernel, mainline's port and native Linux."""
 import argparse
-import collections
 import json
-import os
-import statistics
-import subprocess
 import sys
-import time
+from typing import Any
 
-from pvg import bench_io, errors, files, packages, paths, progress
+from pvg.base import arguments, errors, files, releases
+from pvg.bench import cpu, io
+from pvg.kernel import build
 
 HELP = "count instructions per operation on three kernels, side by side"
 
-SOURCE = paths.REPO / "selftests" / "bench" / "ops.c"
-HV = {"pvguest": "xen-dom0", "mainline": "xen-dom0", "native": "none"}
-BOOTS = {False: 5, True: 1}
 GROUPS = {"cpu": "operations of processes", "io": "disks and networks of ordinary guests"}
 
-# Rows of ops.c, and of the table, in order.
-ROWS = {
-    "null_call": "null system call",
-    "open_close": "open+close",
-    "signal": "signal delivery",
-    "fork_exit": "fork+exit+wait",
-    "fork_exec": "fork+exec+wait",
-    "shell": "sh -c",
-    "switch_2p_0k": "context switch, 2 processes, 0 KiB",
-    "switch_16p_64k": "context switch, 16 processes, 64 KiB",
-    "mmap": "mmap 4 MiB, touch every 4th page, munmap",
-    "fault_shared": "shared file page fault",
-    "fault_anonymous": "anonymous page fault",
-    "fault_to_handler": "protection fault to handler",
-    "mprotect": "mprotect 1 MiB there and back",
-    "boot": "power-on to first user program",
-}
 
-
-def _kernels(text):
+def _kernels(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
-        if name not in HV:
-            raise argparse.ArgumentTypeError(f"no kernel '{name}'; there are {', '.join(HV)}")
+        if name not in cpu.HV:
+            raise argparse.ArgumentTypeError(f"no kernel '{name}'; there are: {', '.join(cpu.HV)}")
     return names
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Options of 'pvguest bench'."""
     add = parser.add_argument
     add("group", nargs="*", metavar="GROUP",
-        help="what to measure: " + " or ".join(f"{name}, {what}" for name, what in
-                                               GROUPS.items()) + " (default: both)")
+        help="measurements: " + " or ".join(f"{name} ({what})" for name, what in
+                                            GROUPS.items()) + "; default: both")
     add("--quick", action="store_true",
-        help=f"{BOOTS[True]} boot of each kernel instead of the median of {BOOTS[False]}")
-    add("--json", metavar="FILE", help="write all numbers there as well")
-    add("--kernels", type=_kernels, default=list(HV), metavar="NAME,...",
-        help="which kernels (default: " + ",".join(HV) + ")")
+        help=f"one boot of each kernel instead of the median of {cpu.BOOTS[False]} (cpu) or "
+             f"{io.BOOTS[False]} (io), and of io a tenth of the work")
+    add("--json", type=arguments.result_file, metavar="FILE", help="write all numbers there as well")
+    add("--kernels", type=_kernels, default=list(cpu.HV), metavar="NAME,...",
+        help="which kernels, with commas between them (default: " + ",".join(cpu.HV) + ")")
+    add("--linux", default=releases.default(), choices=releases.names(),
+        help="Linux release (default: %(default)s)")
     add("--no-build", action="store_true", help="take the last kernels built, as they are")
-    parser.epilog = ("example: pvguest bench --quick --json build/bench.json\n"
-                     "Virtual time counts instructions (QEMU's -icount), so the host's load does\n"
-                     "not matter, but for the wall-clock row. docs/benchmarks.md explains each row.")
+    parser.epilog = ("example: ./pvguest bench --quick --json bench.json\n"
+                     "The tables are the output. Virtual time counts instructions (QEMU's -icount), so\n"
+                     "the host's load does not matter, but for the wall-clock row.\n"
+                     "docs/benchmarks.md explains each row.")
 
 
-class Result:
-    """What one boot of a kernel told.
-
-    rows: instructions by row name; hypercalls: row name -> kind -> calls per operation
-    """
-
-    def __init__(self, text):
-        self.rows = {}
-        self.hypercalls = collections.defaultdict(dict)
-        self.ticks = 0
-        for line in text.splitlines():
-            words = line.split()
-            if words[:1] == ["op"]:
-                self.rows[words[1]] = int(words[2])
-            elif words[:1] == ["boot"]:
-                self.rows["boot"] = int(words[1])
-            elif words[:1] == ["ticks_per_us"]:
-                self.ticks = int(words[1])
-            elif words[:1] == ["hypercalls"] and words[2] != "total" and words[3] != "0":
-                self.hypercalls[words[1]][words[2]] = int(words[3]) / 1000
-
-    def complaint(self):
-        """Why these numbers cannot be used, or None."""
-        missing = [name for name in ROWS if name not in self.rows]
-        if missing:
-            return "no number for " + ", ".join(missing)
-        if not 950 <= self.ticks <= 1050:
-            return f"the time-stamp counter ran at {self.ticks} MHz, so it counts no instructions"
-        return None
-
-
-def _program():
-    """Build ops.c; returns the folder that is added to the guest."""
-    folder = paths.BUILD / "bench" / "add"
-    target = folder / "bench" / "ops"
-    stamp = paths.BUILD / "bench" / "stamp"
-    wanted = files.digest([SOURCE], [])
-    if not target.exists() or files.read_text(stamp).strip() != wanted:
-        packages.require(packages.FOR_KERNEL)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        built = subprocess.run(["gcc", "-static", "-O2", "-s", "-Wall", "-D_GNU_SOURCE",
-                                "-o", str(target), str(SOURCE)], check=False)
-        if built.returncode:
-            raise errors.RigError(f"compiling {paths.shown(SOURCE)} failed")
-        files.write_atomically(stamp, wanted + "\n")
-    return folder
-
-
-def _run(kernel, options, *command):
-    """Boot KERNEL and run COMMAND; returns its output and the seconds until its first byte."""
-    words = [str(paths.REPO / "pvguest"), "run", "--hv", HV[kernel], "--kernel", kernel,
-             "--add", str(_program()), "--timeout", "300", *options, "--", *command]
-    start = time.monotonic()
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    try:
-        first = process.stdout.read(1)
-        seconds = time.monotonic() - start
-        text = (first + process.stdout.read()).decode("utf-8", "replace")
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        status = process.wait()
-    if status:
-        error = errors.RigError(f"the benchmark did not run on {kernel} (exit status {status})")
-        error.status = status
-        raise error
-    return text, seconds
-
-
-def _measure(kernels, boots, options):
-    """Boot each kernel BOOTS times; returns kernel -> list of Result, kernel -> list of seconds."""
-    results = collections.defaultdict(list)
-    walls = collections.defaultdict(list)
-    line = progress.Line(f"benchmark, {boots} boot{'s' if boots > 1 else ''} of each kernel",
-                         2 * boots * len(kernels))
-    done = 0
-    for _ in range(boots):
-        # Kernels take turns, so that a change of the host's load meets all of them.
-        for kernel in kernels:
-            text, _ = _run(kernel, options + ["--icount"], "/bench/ops")
-            result = Result(text)
-            complaint = result.complaint()
-            if complaint:
-                raise errors.RigError(f"{kernel}: {complaint}")
-            results[kernel].append(result)
-            _, seconds = _run(kernel, options, "/bench/ops", "null_call")
-            walls[kernel].append(seconds)
-            done += 2
-            line.update(done, kernel)
-    line.finish()
-    return results, walls
-
-
-def _table(kernels, numbers, walls):
-    """The lines of the table of instructions."""
-    def cells(values, form):
-        texts = [form.format(values[kernel]) for kernel in kernels]
-        for over, under in (("pvguest", "mainline"), ("pvguest", "native")):
-            if over in kernels and under in kernels:
-                texts.append(f"{values[over] / values[under]:.2f}" if values[under] else "-")
-        return texts
-
-    head = ["instructions per operation", *kernels]
-    head += [f"pvguest/{under}" for under in ("mainline", "native")
-             if under in kernels and "pvguest" in kernels]
-    rows = [head]
-    for name, title in ROWS.items():
-        rows.append([title, *cells({k: numbers[k][name] for k in kernels}, "{}")])
-    rows.append(["command to first user program (wall, s)", *cells(walls, "{:.1f}")])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    for row in rows:
-        yield row[0].ljust(widths[0]) + "".join(
-            "  " + cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
-
-
-def _hypercalls(kernel, hypercalls):
-    """The lines about KERNEL's hypercalls per operation."""
-    yield f"hypercalls per operation, {kernel}"
-    for name, title in ROWS.items():
-        kinds = hypercalls.get(name)
-        if kinds:
-            detail = ", ".join(f"{kind} {count:g}" for kind, count in
-                               sorted(kinds.items(), key=lambda item: -item[1]))
-            yield f"  {title}: {sum(kinds.values()):g} ({detail})"
-
-
-def _cpu(args, options):
-    """Measure operations of processes; prints the tables and returns all numbers."""
-    boots = BOOTS[args.quick]
-    results, walls = _measure(args.kernels, boots, options)
-    numbers, hypercalls, wall = {}, {}, {}
-    for kernel in args.kernels:
-        numbers[kernel] = {name: round(statistics.median(r.rows[name] for r in results[kernel]))
-                           for name in ROWS}
-        # The calls of one boot: they hardly differ between boots.
-        hypercalls[kernel] = results[kernel][-1].hypercalls
-        wall[kernel] = round(statistics.median(walls[kernel]), 2)
-    print("\n".join(_table(args.kernels, numbers, wall)))
-    for kernel in args.kernels:
-        if hypercalls[kernel]:
-            print()
-            print("\n".join(_hypercalls(kernel, hypercalls[kernel])))
-    return {"boots": boots, "instructions": numbers, "wall_seconds": wall,
-            "hypercalls": hypercalls}
-
-
-def main(args):
+def main(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; it judges nothing."""
     for name in args.group:
         if name not in GROUPS:
-            raise errors.UsageError(f"no group '{name}'; there are {', '.join(GROUPS)}")
-    wanted = args.group or list(GROUPS)
-    options = ["--no-build"] if args.no_build else []
-    found = _cpu(args, options) if "cpu" in wanted else {}
-    if "io" in wanted:
+            raise errors.UsageError(f"no group '{name}'; there are: {', '.join(GROUPS)}")
+    chosen = args.group or list(GROUPS)
+    if chosen == ["io"] and not set(args.kernels) & set(io.KERNELS):
+        raise errors.UsageError(f"--kernels {','.join(args.kernels)}: group io measures "
+                                f"{' and '.join(io.KERNELS)}")
+    if args.no_build:
+        for name in args.kernels:
+            if "cpu" in chosen or name in io.KERNELS:
+                build.Kernel(name, args.linux).require_built()
+    options = ["--linux", args.linux] + (["--no-build"] if args.no_build else [])
+    found: dict[str, Any] = cpu.measure(args.kernels, args.quick, options) if "cpu" in chosen else {}
+    if "io" in chosen:
         if found:
             print()
-        found["io"] = bench_io.measure(args.kernels, args.quick, options)
-        print("\n".join(bench_io.table(found["io"])))
+        found["io"] = io.measure(args.kernels, args.quick, options)
+        print("\n".join(io.table(found["io"])))
     sys.stdout.flush()
     if args.json:
-        os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
         files.write_atomically(args.json, json.dumps(found, indent=1) + "\n")
     return 0

@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """pvguest build: makes the kernels that runs need."""
-from pvg import kernel, linux_tree, paths
+import argparse
+
+from pvg.base import paths, releases
+from pvg.kernel import build
 
 HELP = "build a kernel (Linux with our port, with mainline's, or native)"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Options of 'pvguest build'."""
-    parser.add_argument("--kernel", action="append", choices=[*kernel.NAMES, "all"],
-                        help="which one (default: pvguest; may be given more than once); "
-                             "-full adds what a distribution's kernel has on")
-    parser.add_argument("--linux", default=linux_tree.DEFAULT, choices=linux_tree.releases(),
+    parser.add_argument("--kernel", action="append", choices=[*build.NAMES, "all"],
+                        help="which one (default: pvguest; may be given more than once): pvguest "
+                             "is Linux with our port, mainline with Linux's own, native with none; "
+                             "-full adds what a distribution's kernel has on, -debug the port's "
+                             f"checks of itself; all: {', '.join(build.BASES)}")
+    parser.add_argument("--linux", default=releases.default(), choices=releases.names(),
                         help="Linux release (default: %(default)s)")
-    parser.epilog = ("example: pvguest build --kernel mainline\n"
+    parser.epilog = ("example: ./pvguest build --kernel mainline\n"
                      "The kernels' files are left in build/kernels/RELEASE/NAME, their objects\n"
                      "in build/linux-RELEASE/NAME.")
 
 
-def main(args):
+def main(args: argparse.Namespace) -> int:
     """Build what ARGS name and print where each kernel is."""
     names = args.kernel or ["pvguest"]
     if "all" in names:
-        names = kernel.BASES
+        names = list(build.BASES)
     for name in names:
-        built = kernel.Kernel(name, args.linux)
+        built = build.Kernel(name, args.linux)
         built.build()
         print(paths.shown(built.elf))
+    return 0

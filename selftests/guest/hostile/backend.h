@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hostile back ends share: a device of theirs in the store, the front
- * end's pages and event channel, and the list of things they can do wrong.
+ * Shared by the hostile back ends: their device in XenStore, the front end's
+ * pages and event channel, and the list of their behaviours.
  */
 #ifndef HOSTILE_BACKEND_H
 #define HOSTILE_BACKEND_H
@@ -20,15 +20,17 @@
 #define xen_wmb()	__asm__ volatile("" : : : "memory")
 
 #define PAGE		4096U
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct backend - one device, as its back end sees it
  * @type: "vbd" or "vif"
  * @domain: the guest's number
  * @id: of the device
- * @front, @back: directories in the store
+ * @front, @back: directories in XenStore
  * @store, @grants, @events: libraries' handles
- * @port: our end of the event channel
+ * @txn: transaction of be_write(), or XBT_NULL
+ * @port: the back end's end of the event channel
  */
 struct backend {
 	const char *type;
@@ -37,6 +39,7 @@ struct backend {
 	char front[96];
 	char back[96];
 	struct xs_handle *store;
+	xs_transaction_t txn;
 	xengnttab_handle *grants;
 	xenevtchn_handle *events;
 	evtchn_port_t port;
@@ -59,6 +62,7 @@ void be_vanish(struct backend *be);
 void *be_map(struct backend *be, unsigned int ref, bool writable);
 void be_unmap(struct backend *be, void *page);
 void be_bind(struct backend *be, const char *node);
+void be_unbind(struct backend *be);
 void be_notify(struct backend *be);
 bool be_wait(struct backend *be, int milliseconds);
 bool be_closing(struct backend *be);

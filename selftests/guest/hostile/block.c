@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A disk of 4 MiB of memory behind one ring of one page, served well but for
- * one thing, which the behaviour names.
+ * A disk of 4 MiB of memory behind one ring of one page, served by the protocol
+ * except for one violation, which the behaviour names.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,20 +13,22 @@
 
 #define SECTOR		512U
 #define SECTORS		8192U
-#define PATIENCE	100	/* milliseconds between looks at the front end's state */
+#define PATIENCE	100	/* milliseconds between reads of the front end's state */
 
 struct disk {
 	struct backend *be;
 	blkif_sring_t *shared;
 	blkif_back_ring_t ring;
-	blkif_request_t request;	/* the one at hand */
+	blkif_request_t request;	/* the current one */
 	unsigned int served;
-	bool stop;			/* do no more */
+	bool stop;			/* end the service */
+	bool reborn;			/* and begin it anew, with an empty memory */
+	bool flushes;			/* flushes are supported */
 };
 
 static uint8_t memory[SECTORS * SECTOR];
 
-/* Honest work: returns the status. */
+/* Perform the request by the protocol: returns the status. */
 static int transfer(struct disk *disk)
 {
 	blkif_request_t *request = &disk->request;
@@ -34,6 +36,8 @@ static int transfer(struct disk *disk)
 	uint64_t sector = request->sector_number;
 	unsigned int i;
 
+	if (request->operation == BLKIF_OP_FLUSH_DISKCACHE && disk->flushes)
+		return BLKIF_RSP_OKAY;
 	if (request->operation > BLKIF_OP_WRITE ||
 	    request->nr_segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
 		return BLKIF_RSP_EOPNOTSUPP;
@@ -56,7 +60,7 @@ static int transfer(struct disk *disk)
 	return BLKIF_RSP_OKAY;
 }
 
-static void answer(struct disk *disk, uint64_t id, int status)
+static void respond(struct disk *disk, uint64_t id, int status)
 {
 	blkif_response_t *response = RING_GET_RESPONSE(&disk->ring, disk->ring.rsp_prod_pvt);
 
@@ -71,25 +75,37 @@ static void answer(struct disk *disk, uint64_t id, int status)
 
 static void honest(struct disk *disk)
 {
-	answer(disk, disk->request.id, transfer(disk));
+	respond(disk, disk->request.id, transfer(disk));
 }
 
 static void error(struct disk *disk)
 {
-	answer(disk, disk->request.id, BLKIF_RSP_ERROR);
+	respond(disk, disk->request.id, BLKIF_RSP_ERROR);
 }
 
 static void unknown_id(struct disk *disk)
 {
-	answer(disk, disk->request.id ^ 0x15, transfer(disk));
+	respond(disk, disk->request.id ^ 0x15, transfer(disk));
 }
 
 static void huge_id(struct disk *disk)
 {
-	answer(disk, UINT64_MAX, transfer(disk));
+	respond(disk, UINT64_MAX, transfer(disk));
 }
 
-/* The second request is answered with the first one's id. */
+/* A read in the middle of the disk ends it; its successor has none of the data. */
+static void amnesia(struct disk *disk)
+{
+	disk->flushes = true;
+	honest(disk);
+	if (disk->request.operation == BLKIF_OP_READ &&
+	    disk->request.sector_number == SECTORS / 2) {
+		disk->stop = true;
+		disk->reborn = true;
+	}
+}
+
+/* The response to the second request has the first one's id. */
 static void twice(struct disk *disk)
 {
 	static uint64_t first;
@@ -97,12 +113,12 @@ static void twice(struct disk *disk)
 	if (!(disk->served & 1))
 		first = disk->request.id;
 	transfer(disk);
-	answer(disk, first, BLKIF_RSP_OKAY);
+	respond(disk, first, BLKIF_RSP_OKAY);
 }
 
 static void bad_status(struct disk *disk)
 {
-	answer(disk, disk->request.id, 77);
+	respond(disk, disk->request.id, 77);
 }
 
 static void backwards(struct disk *disk)
@@ -143,7 +159,7 @@ static void storm(struct disk *disk)
 	honest(disk);
 }
 
-/* Holds on to a page of data long after the device is closed. */
+/* Keep a page of data mapped long after the device is closed. */
 static void hold(struct disk *disk)
 {
 	if (disk->request.nr_segments)
@@ -152,33 +168,53 @@ static void hold(struct disk *disk)
 	honest(disk);
 }
 
+/* Keep a page mapped likewise, and come back after a read in the middle of the disk. */
+static void hold_again(struct disk *disk)
+{
+	blkif_request_t *request = &disk->request;
+	unsigned int i;
+
+	for (i = 0; request->operation == BLKIF_OP_READ && i < request->nr_segments; i++)
+		be_map(disk->be, request->seg[i].gref, true);
+	honest(disk);
+	if (request->operation == BLKIF_OP_READ && request->sector_number == SECTORS / 2) {
+		disk->stop = true;
+		disk->reborn = true;
+	}
+}
+
 static const struct behaviour {
 	const char *name;
 	void (*serve)(struct disk *disk);
 	const char *what;
+	const char *offer;	/* a feature */
 } behaviours[] = {
-	{ "honest", honest, "serves well: shows that the rest is the behaviour's doing" },
-	{ "error", error, "answers each request with an error" },
-	{ "unknown-id", unknown_id, "answers ids that are not in flight" },
-	{ "huge-id", huge_id, "answers the largest id there is" },
-	{ "twice", twice, "answers each second request with the id of the one before" },
-	{ "bad-status", bad_status, "answers a status that does not exist" },
-	{ "backwards", backwards, "moves its producer index backwards" },
-	{ "beyond", beyond, "moves its producer index beyond the requests" },
-	{ "silent", silent, "never answers" },
-	{ "vanish", vanish, "is gone from the store at the first request" },
-	{ "scribble", scribble, "rewrites the shared page at random" },
-	{ "storm", storm, "sends events without end, and serves well" },
-	{ "hold", hold, "keeps pages mapped when the device is closed" },
+	{ "honest", honest, "follows the protocol (control)", NULL },
+	{ "error", error, "responds to each request with an error", NULL },
+	{ "no-flush", honest, "offers flushes and does not support them", "feature-flush-cache" },
+	{ "no-barrier", honest, "the same for barriers", "feature-barrier" },
+	{ "amnesia", amnesia, "loses all data when the middle of the disk is read, and comes back",
+	  "feature-flush-cache" },
+	{ "unknown-id", unknown_id, "responds with ids that are not in flight", NULL },
+	{ "huge-id", huge_id, "responds with the largest id", NULL },
+	{ "twice", twice, "responds to each second request with the id of the one before", NULL },
+	{ "bad-status", bad_status, "responds with an unknown status", NULL },
+	{ "backwards", backwards, "moves its producer index backwards", NULL },
+	{ "beyond", beyond, "moves its producer index beyond the requests", NULL },
+	{ "silent", silent, "never responds", NULL },
+	{ "vanish", vanish, "removes its nodes at the first request", NULL },
+	{ "scribble", scribble, "rewrites the shared page at random", NULL },
+	{ "storm", storm, "sends events without end, and follows the protocol", NULL },
+	{ "hold", hold, "keeps pages mapped when the device is closed", NULL },
+	{ "hold-again", hold_again, "keeps pages mapped, restarts at a read of the disk's middle",
+	  NULL },
 };
-
-#define COUNT	(sizeof(behaviours) / sizeof(behaviours[0]))
 
 void block_list(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < COUNT; i++)
+	for (i = 0; i < ARRAY_SIZE(behaviours); i++)
 		printf("  %-12s %s\n", behaviours[i].name, behaviours[i].what);
 }
 
@@ -199,31 +235,64 @@ static void serve(struct disk *disk, const struct behaviour *how)
 	}
 }
 
+/* Connect to a front end that has published its ring. */
+static void connect_disk(struct disk *disk, const char *feature)
+{
+	struct backend *be = disk->be;
+
+	be_await_front(be, XenbusStateInitialised);
+	disk->shared = be_map(be, be_read_number(be, "ring-ref"), true);
+	if (!disk->shared)
+		be_die("cannot map the ring");
+	BACK_RING_INIT(&disk->ring, disk->shared, PAGE);
+	be_bind(be, "event-channel");
+	be_write(be, be->back, "sectors", "%u", SECTORS);
+	be_write(be, be->back, "sector-size", "%u", SECTOR);
+	be_write(be, be->back, "info", "0");
+	if (feature)
+		be_write(be, be->back, feature, "1");
+	be_state(be, XenbusStateConnected);
+}
+
+/* End as a back end whose program was killed does, and begin again. */
+static void be_reborn(struct disk *disk)
+{
+	enum xenbus_state state;
+
+	be_unmap(disk->be, disk->shared);
+	be_unbind(disk->be);
+	memset(memory, 0, sizeof(memory));
+	be_state(disk->be, XenbusStateClosed);
+	while ((state = be_front_state(disk->be)) > XenbusStateInitialising)
+		usleep(10000);
+	if (state == XenbusStateUnknown)
+		be_die("the device was removed");
+	be_state(disk->be, XenbusStateInitWait);
+	disk->stop = false;
+	disk->reborn = false;
+}
+
 int block_main(struct backend *be, const char *behaviour)
 {
 	struct disk disk = { .be = be };
 	unsigned int i;
 
-	for (i = 0; i < COUNT && strcmp(behaviours[i].name, behaviour); i++)
+	for (i = 0; i < ARRAY_SIZE(behaviours) && strcmp(behaviours[i].name, behaviour); i++)
 		;
-	if (i == COUNT)
-		be_die("vbd knows no behaviour '%s'; try --help", behaviour);
-	be_await_front(be, XenbusStateInitialised);
-	disk.shared = be_map(be, be_read_number(be, "ring-ref"), true);
-	if (!disk.shared)
-		be_die("cannot map the ring");
-	BACK_RING_INIT(&disk.ring, disk.shared, PAGE);
-	be_bind(be, "event-channel");
-	be_write(be, be->back, "sectors", "%u", SECTORS);
-	be_write(be, be->back, "sector-size", "%u", SECTOR);
-	be_write(be, be->back, "info", "0");
-	be_state(be, XenbusStateConnected);
+	if (i == ARRAY_SIZE(behaviours))
+		be_die("unknown behaviour '%s' of vbd; try --help", behaviour);
+	connect_disk(&disk, behaviours[i].offer);
 	serve(&disk, &behaviours[i]);
+	while (disk.reborn) {
+		be_reborn(&disk);
+		connect_disk(&disk, behaviours[i].offer);
+		serve(&disk, &behaviours[i]);
+	}
 	while (!be_closing(be))
 		be_wait(be, PATIENCE);
 	be_state(be, XenbusStateClosing);
 	if (!strcmp(behaviour, "hold")) {
-		/* Until the test takes the whole directory away. */
+		/* Until the test removes the whole directory. */
 		for (char *online; (online = be_read(be, be->back, "online")); free(online))
 			be_wait(be, PATIENCE);
 		return 0;

@@ -13,8 +13,8 @@
 static int usage(FILE *to, int status)
 {
 	fprintf(to, "usage: hostile vbd|vif DOMAIN ID BEHAVIOUR\n"
-		    "Makes device ID of DOMAIN and serves it, badly, until the guest has closed it.\n"
-		    "Returns as soon as the device stands in the store.\n"
+		    "Makes device ID of DOMAIN and serves it by BEHAVIOUR until the guest has closed it.\n"
+		    "Returns as soon as the device is in XenStore.\n"
 		    "example: hostile vbd 3 51952 unknown-id\n"
 		    "behaviours of vbd:\n");
 	block_list();
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	if (child)
 		return 0;
 	setsid();
-	/* Whoever started us waits for the end of our output otherwise. */
+	/* The caller waits for the end of the output otherwise. */
 	if (!freopen("/dev/null", "r", stdin) ||
 	    !freopen("/dev/console", "w", stdout) || !freopen("/dev/console", "w", stderr))
 		return 1;

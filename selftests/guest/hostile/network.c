@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A network card whose cable ends here: it swallows what is sent and sends a
- * broadcast frame for each buffer, well but for one thing.
+ * A network card without a network: it drops the frames of the guest and sends a
+ * broadcast frame for each buffer, by the protocol except for one violation.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include "backend.h"
 #include <xen/io/netif.h>
 
-#define PATIENCE	50	/* milliseconds between looks at the front end's state */
+#define PATIENCE	50	/* milliseconds between reads of the front end's state */
 #define FRAME		60
-#define EVIL_FROM	4	/* frames received well before the first bad one */
+#define EVIL_FROM	4	/* good frames before the first bad one */
 
 struct card {
 	struct backend *be;
@@ -26,7 +26,7 @@ struct card {
 	bool stop_tx, stop_rx;
 };
 
-static void tx_answer(struct card *card, uint16_t id, int status)
+static void tx_respond(struct card *card, uint16_t id, int status)
 {
 	netif_tx_response_t *response = RING_GET_RESPONSE(&card->tx, card->tx.rsp_prod_pvt);
 
@@ -40,18 +40,18 @@ static void tx_answer(struct card *card, uint16_t id, int status)
 
 static void tx_honest(struct card *card, const netif_tx_request_t *request)
 {
-	tx_answer(card, request->id, NETIF_RSP_OKAY);
+	tx_respond(card, request->id, NETIF_RSP_OKAY);
 }
 
 static void tx_unknown_id(struct card *card, const netif_tx_request_t *request)
 {
-	tx_answer(card, request->id ^ 0x81, NETIF_RSP_OKAY);
+	tx_respond(card, request->id ^ 0x81, NETIF_RSP_OKAY);
 }
 
 static void tx_huge_id(struct card *card, const netif_tx_request_t *request)
 {
 	(void)request;
-	tx_answer(card, UINT16_MAX, NETIF_RSP_OKAY);
+	tx_respond(card, UINT16_MAX, NETIF_RSP_OKAY);
 }
 
 static void tx_twice(struct card *card, const netif_tx_request_t *request)
@@ -60,12 +60,12 @@ static void tx_twice(struct card *card, const netif_tx_request_t *request)
 
 	if (!(card->sent & 1))
 		first = request->id;
-	tx_answer(card, first, NETIF_RSP_OKAY);
+	tx_respond(card, first, NETIF_RSP_OKAY);
 }
 
 static void tx_status(struct card *card, const netif_tx_request_t *request)
 {
-	tx_answer(card, request->id, 77);
+	tx_respond(card, request->id, 77);
 }
 
 static void tx_backwards(struct card *card, const netif_tx_request_t *request)
@@ -116,7 +116,7 @@ static void tx_hold(struct card *card, const netif_tx_request_t *request)
 	tx_honest(card, request);
 }
 
-/* Fill a buffer with a frame for everybody, of an EtherType nobody listens to. */
+/* Fill a buffer with a broadcast frame of an unused EtherType. */
 static void rx_fill(struct card *card, const netif_rx_request_t *request)
 {
 	uint8_t *page = be_map(card->be, request->gref, true);
@@ -184,6 +184,55 @@ static void rx_error(struct card *card, const netif_rx_request_t *request)
 	rx_show(card);
 }
 
+/* A good frame of two slots, the first of which holds no more than its first byte. */
+static void rx_short(struct card *card, const netif_rx_request_t *request)
+{
+	rx_fill(card, request);
+	if (card->given & 1)
+		rx_put(card, request->id, 1, 0, FRAME - 1);
+	else
+		rx_put(card, request->id, 0, NETRXF_more_data, 1);
+	rx_show(card);
+}
+
+/* Less than an Ethernet header, in two slots. */
+static void rx_runt(struct card *card, const netif_rx_request_t *request)
+{
+	rx_fill(card, request);
+	if (card->given & 1)
+		rx_put(card, request->id, 0, 0, 12);
+	else
+		rx_put(card, request->id, 0, NETRXF_more_data, 1);
+	rx_show(card);
+}
+
+/*
+ * An Ethernet header, and in a slot of its own an IPv6 packet whose headers fill
+ * the page: an option of 2048 bytes behind another.
+ */
+static void rx_headers(struct card *card, const netif_rx_request_t *request)
+{
+	uint8_t *page = be_map(card->be, request->gref, true);
+
+	if (!page)
+		be_die("cannot map a receive buffer");
+	memset(page, 0, PAGE);
+	if (card->given & 1) {
+		memcpy(page, "\x60\0\0\0\x0f\xd0\0\xff", 8);
+		memset(page + 8, 0xfd, 32);
+		memcpy(page + 40, "\x3c\xff", 2);
+		memcpy(page + 40 + 2048, "\x06\xf5", 2);
+		be_unmap(card->be, page);
+		rx_put(card, request->id, 0, 0, 4088);
+	} else {
+		memset(page, 0xff, 6);
+		memcpy(page + 6, "\x02\0\0\0\0\1\x86\xdd", 8);
+		be_unmap(card->be, page);
+		rx_put(card, request->id, 0, NETRXF_more_data, 14);
+	}
+	rx_show(card);
+}
+
 /* A frame without an end. */
 static void rx_chain(struct card *card, const netif_rx_request_t *request)
 {
@@ -191,7 +240,7 @@ static void rx_chain(struct card *card, const netif_rx_request_t *request)
 	rx_show(card);
 }
 
-/* Announces that the next slot is an extra information, and fills it with junk. */
+/* Announce that the next slot is an extra slot, and fill it with invalid data. */
 static void rx_extra(struct card *card, const netif_rx_request_t *request)
 {
 	if (card->given & 1) {
@@ -244,37 +293,38 @@ static const struct behaviour {
 	void (*rx)(struct card *card, const netif_rx_request_t *request);
 	const char *what;
 } behaviours[] = {
-	{ "honest", tx_honest, rx_honest, "serves well" },
-	{ "tx-unknown-id", tx_unknown_id, rx_honest, "answers ids that are not in flight" },
-	{ "tx-huge-id", tx_huge_id, rx_honest, "answers the largest id there is" },
-	{ "tx-twice", tx_twice, rx_honest, "answers each second frame with the id before" },
-	{ "tx-status", tx_status, rx_honest, "answers a status that does not exist" },
+	{ "honest", tx_honest, rx_honest, "follows the protocol (control)" },
+	{ "tx-unknown-id", tx_unknown_id, rx_honest, "responds with ids that are not in flight" },
+	{ "tx-huge-id", tx_huge_id, rx_honest, "responds with the largest id" },
+	{ "tx-twice", tx_twice, rx_honest, "responds to each second frame with the id before" },
+	{ "tx-status", tx_status, rx_honest, "responds with an unknown status" },
 	{ "tx-backwards", tx_backwards, rx_honest, "moves its producer index backwards" },
 	{ "tx-beyond", tx_beyond, rx_honest, "moves its producer index too far" },
-	{ "tx-silent", tx_silent, rx_honest, "never answers a frame" },
+	{ "tx-silent", tx_silent, rx_honest, "never responds to a frame" },
 	{ "tx-scribble", tx_scribble, rx_honest, "rewrites the shared page at random" },
 	{ "rx-id", tx_honest, rx_id, "fills buffers that it does not have" },
 	{ "rx-offset", tx_honest, rx_offset, "a frame that ends behind its page" },
 	{ "rx-size", tx_honest, rx_size, "a frame larger than its page" },
 	{ "rx-empty", tx_honest, rx_empty, "frames without a byte" },
 	{ "rx-error", tx_honest, rx_error, "an error in place of each frame" },
+	{ "rx-short", tx_honest, rx_short, "frames whose first slot holds one byte" },
+	{ "rx-runt", tx_honest, rx_runt, "frames shorter than an Ethernet header" },
+	{ "rx-headers", tx_honest, rx_headers, "frames with 4 KiB of headers in the second slot" },
 	{ "rx-chain", tx_honest, rx_chain, "a frame that never ends" },
-	{ "rx-extra", tx_honest, rx_extra, "extra information of no known type" },
-	{ "rx-gso", tx_honest, rx_gso, "segmentation of no known type" },
+	{ "rx-extra", tx_honest, rx_extra, "an extra slot of an unknown type" },
+	{ "rx-gso", tx_honest, rx_gso, "a GSO slot of an unknown type" },
 	{ "rx-beyond", tx_honest, rx_beyond, "moves its producer index too far" },
 	{ "rx-scribble", tx_honest, rx_scribble, "rewrites the shared page at random" },
-	{ "vanish", tx_vanish, rx_honest, "is gone from the store at the first frame" },
-	{ "storm", tx_storm, rx_honest, "sends events without end, and serves well" },
+	{ "vanish", tx_vanish, rx_honest, "removes its nodes at the first frame" },
+	{ "storm", tx_storm, rx_honest, "sends events without end, and follows the protocol" },
 	{ "hold", tx_hold, rx_honest, "keeps pages mapped when the device is closed" },
 };
-
-#define COUNT	(sizeof(behaviours) / sizeof(behaviours[0]))
 
 void network_list(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < COUNT; i++)
+	for (i = 0; i < ARRAY_SIZE(behaviours); i++)
 		printf("  %-14s %s\n", behaviours[i].name, behaviours[i].what);
 }
 
@@ -284,7 +334,8 @@ static void serve_tx(struct card *card, const struct behaviour *how)
 
 	while (more && !card->stop_tx) {
 		while (!card->stop_tx && RING_HAS_UNCONSUMED_REQUESTS(&card->tx)) {
-			netif_tx_request_t request = *RING_GET_REQUEST(&card->tx, card->tx.req_cons);
+			netif_tx_request_t request =
+				*RING_GET_REQUEST(&card->tx, card->tx.req_cons);
 
 			card->tx.req_cons++;
 			how->tx(card, &request);
@@ -294,7 +345,7 @@ static void serve_tx(struct card *card, const struct behaviour *how)
 	}
 }
 
-/* One frame a turn, so that the guest has time to do something with it. */
+/* One frame a turn, so that the guest has time to process it. */
 static void serve_rx(struct card *card, const struct behaviour *how)
 {
 	netif_rx_request_t request;
@@ -313,10 +364,10 @@ int network_main(struct backend *be, const char *behaviour)
 	const struct behaviour *how;
 	unsigned int i;
 
-	for (i = 0; i < COUNT && strcmp(behaviours[i].name, behaviour); i++)
+	for (i = 0; i < ARRAY_SIZE(behaviours) && strcmp(behaviours[i].name, behaviour); i++)
 		;
-	if (i == COUNT)
-		be_die("vif knows no behaviour '%s'; try --help", behaviour);
+	if (i == ARRAY_SIZE(behaviours))
+		be_die("unknown behaviour '%s' of vif; try --help", behaviour);
 	how = &behaviours[i];
 	/* A network front end is the first to be connected. */
 	be_await_front(be, XenbusStateConnected);
@@ -335,7 +386,7 @@ int network_main(struct backend *be, const char *behaviour)
 	}
 	be_state(be, XenbusStateClosing);
 	if (!strcmp(behaviour, "hold")) {
-		/* Until the test takes the whole directory away. */
+		/* Until the test removes the whole directory. */
 		for (char *online; (online = be_read(be, be->back, "online")); free(online))
 			be_wait(be, PATIENCE);
 		return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The front end's pages and its event channel, and what can be done to them
- * without any knowledge of the ring in between.
+ * The front end's pages and its event channel, and the violations that need no
+ * knowledge of the ring's layout.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -38,12 +38,18 @@ void be_bind(struct backend *be, const char *node)
 	be->port = port;
 }
 
+void be_unbind(struct backend *be)
+{
+	xenevtchn_close(be->events);
+	be->events = NULL;
+}
+
 void be_notify(struct backend *be)
 {
 	xenevtchn_notify(be->events, be->port);
 }
 
-/* Wait for an event, at most so long; false: none came. */
+/* Wait for an event up to a limit; false: none came. */
 bool be_wait(struct backend *be, int milliseconds)
 {
 	struct pollfd wait = { .fd = xenevtchn_fd(be->events), .events = POLLIN };
@@ -65,7 +71,7 @@ bool be_closing(struct backend *be)
 	return state == XenbusStateUnknown || state >= XenbusStateClosing;
 }
 
-/* The same sequence each time: what it finds can be found again. */
+/* A sequence that is the same each time, so that a failure can be reproduced. */
 uint32_t be_random(void)
 {
 	static uint64_t state = 0x9e3779b97f4a7c15;
@@ -84,7 +90,7 @@ static int64_t now(void)
 	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
 }
 
-/* Rewrite words of a page at random, and ring the bell now and then. */
+/* Rewrite words of a page at random, and send an event now and then. */
 void be_scribble(struct backend *be, void *page, int milliseconds)
 {
 	volatile uint32_t *words = page;
@@ -95,13 +101,13 @@ void be_scribble(struct backend *be, void *page, int milliseconds)
 		for (i = 0; i < 64; i++)
 			words[be_random() % (PAGE / sizeof(*words))] =
 				be_random() >> (be_random() % 32);
-		/* Indexes that make sense let the front end look at the rest. */
+		/* Valid indexes let the front end read the rest. */
 		words[2] = words[0];
 		be_notify(be);
 	}
 }
 
-/* Nothing but events. */
+/* Send nothing but events. */
 void be_storm(struct backend *be, int milliseconds)
 {
 	int64_t end = now() + milliseconds;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hostile device in the store.  Its back-end directory is not where the
- * control domain's kernel looks for work, so that nobody but us serves it.
+ * The hostile device in XenStore.  The control domain's kernel does not watch its
+ * back-end directory, so that no other back end serves it.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ void be_open(struct backend *be, const char *type, unsigned int domain,
 	snprintf(be->back, sizeof(be->back), "/local/domain/0/hostile/%s/%u/%u", type, domain, id);
 	be->store = xs_open(0);
 	if (!be->store)
-		be_die("no store");
+		be_die("no XenStore");
 }
 
 void be_write(struct backend *be, const char *dir, const char *node,
@@ -46,7 +47,7 @@ void be_write(struct backend *be, const char *dir, const char *node,
 	vsnprintf(value, sizeof(value), format, arguments);
 	va_end(arguments);
 	snprintf(path, sizeof(path), "%s/%s", dir, node);
-	if (!xs_write(be->store, XBT_NULL, path, value, strlen(value)))
+	if (!xs_write(be->store, be->txn, path, value, strlen(value)))
 		be_die("cannot write %s", path);
 }
 
@@ -72,8 +73,8 @@ unsigned int be_read_number(struct backend *be, const char *node)
 	return value;
 }
 
-/* Both directories, with the rights that a tool stack would give them. */
-void be_create(struct backend *be)
+/* The directories of front end and back end, with the permissions that a tool stack sets. */
+static void be_make_device(struct backend *be)
 {
 	struct xs_permissions front[] = {
 		{ .id = be->domain, .perms = XS_PERM_NONE },
@@ -84,13 +85,13 @@ void be_create(struct backend *be)
 	};
 
 	/*
-	 * Whoever served this device before may have written its last words
-	 * after the directory was taken away, as a node that the guest may not
-	 * read.
+	 * The last back end of this device may have written to its directory
+	 * after the directory was removed, which leaves a node that the guest
+	 * may not read.
 	 */
-	xs_rm(be->store, XBT_NULL, be->back);
-	xs_mkdir(be->store, XBT_NULL, be->back);
-	xs_set_permissions(be->store, XBT_NULL, be->back, back, 2);
+	xs_rm(be->store, be->txn, be->back);
+	xs_mkdir(be->store, be->txn, be->back);
+	xs_set_permissions(be->store, be->txn, be->back, back, 2);
 	be_write(be, be->back, "frontend", "%s", be->front);
 	be_write(be, be->back, "frontend-id", "%u", be->domain);
 	be_write(be, be->back, "online", "1");
@@ -101,8 +102,8 @@ void be_create(struct backend *be)
 	}
 	be_write(be, be->back, "state", "%d", XenbusStateInitWait);
 
-	xs_mkdir(be->store, XBT_NULL, be->front);
-	xs_set_permissions(be->store, XBT_NULL, be->front, front, 2);
+	xs_mkdir(be->store, be->txn, be->front);
+	xs_set_permissions(be->store, be->txn, be->front, front, 2);
 	be_write(be, be->front, "backend", "%s", be->back);
 	be_write(be, be->front, "backend-id", "0");
 	if (!strcmp(be->type, "vbd")) {
@@ -115,12 +116,29 @@ void be_create(struct backend *be)
 	be_write(be, be->front, "state", "%d", XenbusStateInitialising);
 }
 
+/* At once, as a tool stack does: the front end would act on half of the nodes. */
+void be_create(struct backend *be)
+{
+	bool done;
+
+	do {
+		be->txn = xs_transaction_start(be->store);
+		if (be->txn == XBT_NULL)
+			be_die("no transaction");
+		be_make_device(be);
+		done = xs_transaction_end(be->store, be->txn, false);
+		be->txn = XBT_NULL;
+		if (!done && errno != EAGAIN)
+			be_die("the device cannot be made");
+	} while (!done);
+}
+
 void be_state(struct backend *be, enum xenbus_state state)
 {
 	be_write(be, be->back, "state", "%d", state);
 }
 
-/* Unknown, too, when the whole device has been taken away. */
+/* Unknown, too, after the whole device was removed. */
 enum xenbus_state be_front_state(struct backend *be)
 {
 	char *text = be_read(be, be->front, "state");
@@ -130,7 +148,7 @@ enum xenbus_state be_front_state(struct backend *be)
 	return state;
 }
 
-/* Wait until the front end has come as far as LEAST. */
+/* Wait until the front end's state is at least LEAST. */
 void be_await_front(struct backend *be, enum xenbus_state least)
 {
 	enum xenbus_state state;
@@ -142,18 +160,18 @@ void be_await_front(struct backend *be, enum xenbus_state least)
 	while ((state = be_front_state(be)) < least) {
 		char **event;
 
-		/* Serve no other device that comes under this name. */
+		/* Do not serve a later device of this name. */
 		if (state == XenbusStateUnknown)
-			be_die("the device was taken away");
+			be_die("the device was removed");
 		event = xs_read_watch(be->store, &count);
 		if (!event)
-			be_die("the store went away");
+			be_die("the connection to XenStore ended");
 		free(event);
 	}
 	xs_unwatch(be->store, path, "state");
 }
 
-/* The back end's directory is gone from one moment to the next. */
+/* Remove the back end's directory without closing. */
 void be_vanish(struct backend *be)
 {
 	xs_rm(be->store, XBT_NULL, be->back);

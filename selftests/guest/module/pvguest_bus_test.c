@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A front end without a device: it writes down which of its callbacks the bus
- * calls, and answers them as the test says.
+ * A front end without a device: it records the callbacks that the bus calls and
+ * returns the test's values from them.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -11,10 +11,10 @@
 
 static int setup_error;
 module_param(setup_error, int, 0600);
-MODULE_PARM_DESC(setup_error, "what setup returns");
+MODULE_PARM_DESC(setup_error, "return value of setup");
 static int connected_error;
 module_param(connected_error, int, 0600);
-MODULE_PARM_DESC(connected_error, "what connected returns");
+MODULE_PARM_DESC(connected_error, "return value of connected");
 static bool busy;
 module_param(busy, bool, 0600);
 MODULE_PARM_DESC(busy, "refuse to close");
@@ -79,6 +79,11 @@ static void test_disconnect(struct pvbus_device *dev)
 	note(dev, "disconnect");
 }
 
+static void test_given_up(struct pvbus_device *dev)
+{
+	note(dev, "given_up");
+}
+
 static void test_remove(struct pvbus_device *dev)
 {
 	note(dev, "remove");
@@ -98,10 +103,11 @@ static struct pvbus_driver test_driver = {
 	.changed	= test_changed,
 	.closing	= test_closing,
 	.disconnect	= test_disconnect,
+	.given_up	= test_given_up,
 	.remove		= test_remove,
 };
 
-/* Read: the calls since last read.  Write: have something done from outside. */
+/* Read: the calls since the last read.  Write: an action of the front end. */
 static int calls_get(char *buffer, const struct kernel_param *kp)
 {
 	int n;
@@ -147,5 +153,5 @@ static void __exit test_exit(void)
 }
 module_exit(test_exit);
 
-MODULE_DESCRIPTION("Front end that notes what the bus asks of it");
+MODULE_DESCRIPTION("Front end that records the callbacks of the bus");
 MODULE_LICENSE("GPL");

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
  * A module to load and unload: its own text, data, per-CPU and vmalloc memory,
- * a static key that patches its code, and a hot function for tracers.
+ * a static key that patches its code, a hot function for tracers, and a mapping
+ * of any physical address.
  */
+#include <linux/io.h>
 #include <linux/jump_label.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #define PAGES 64
 
 static unsigned int seed = 1;
 module_param(seed, uint, 0444);
-MODULE_PARM_DESC(seed, "number that every answer starts from");
+MODULE_PARM_DESC(seed, "number that every result starts from");
 
 static DEFINE_STATIC_KEY_FALSE(doubled);
 static DEFINE_PER_CPU(unsigned int, asked);
@@ -51,7 +54,7 @@ static int asked_get(char *buffer, const struct kernel_param *param)
 
 static const struct kernel_param_ops asked_ops = { .get = asked_get };
 module_param_cb(asked, &asked_ops, NULL, 0444);
-MODULE_PARM_DESC(asked, "how often an answer was given");
+MODULE_PARM_DESC(asked, "number of calls");
 
 static int double_set(const char *text, const struct kernel_param *param)
 {
@@ -69,7 +72,30 @@ static int double_set(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops double_ops = { .set = double_set };
 module_param_cb(double, &double_ops, NULL, 0200);
-MODULE_PARM_DESC(double, "whether answers are doubled, by patched code");
+MODULE_PARM_DESC(double, "double the results, by patched code");
+
+static int map_set(const char *text, const struct kernel_param *param)
+{
+	void __iomem *mapping;
+	u64 address;
+	u32 value;
+	int ret = kstrtou64(text, 0, &address);
+
+	if (ret)
+		return ret;
+	mapping = ioremap(address & PAGE_MASK, PAGE_SIZE);
+	if (!mapping)
+		return -ENOMEM;
+	/* A fault in an empty mapping is an error here. */
+	ret = copy_from_kernel_nofault(&value, (void __force *)mapping,
+				       sizeof(value));
+	iounmap(mapping);
+	return ret;
+}
+
+static const struct kernel_param_ops map_ops = { .set = map_set };
+module_param_cb(map, &map_ops, NULL, 0200);
+MODULE_PARM_DESC(map, "physical address to map as a device's, read from, and unmap");
 
 static int __init pvguest_test_init(void)
 {

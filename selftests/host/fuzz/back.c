@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What any back end can do: map what it has been granted, keep it, write to
- * it, and write what it likes into a ring.
+ * The actions of any back end: map a granted page, keep it mapped, write to it,
+ * and write any value into a ring.
  */
 #include <pvbus/grant.h>
 
@@ -9,14 +9,14 @@
 
 #define MAPPINGS	32
 
-extern int (*const shim_show_grants)(struct seq_file *m, void *v);
+extern int (*const shim_show_pvgrant)(struct seq_file *m, void *v);
 extern int (*const shim_init_pvgrant_init)(void);
 
 static struct { grant_ref_t ref; bool write; } mapped[MAPPINGS];
 static unsigned int mapped_count;
-bool honest, may_lie;
+bool honest, may_break;
 
-/* To look through the whole table takes long where many pages are freed. */
+/* A search of the whole table takes long where many pages are freed. */
 #define FULL_LOOKS	32
 static unsigned int looks;
 
@@ -47,9 +47,9 @@ void back_map(void)
 	page = hyp_map(ref, BACK, write);
 	if (!page)
 		return;
-	/* A page that nobody cleared would show what was there before. */
+	/* A page that was not cleared would show its former contents. */
 	must(page[0] != 0x5a5a5a5a5a5a5a5a && page[511] != 0x5a5a5a5a5a5a5a5a);
-	if (write && may_lie && next_u8() & 1) {
+	if (write && may_break && next_u8() & 1) {
 		/* It may be part of a ring. */
 		honest = false;
 		page[next_below(512)] = next_u8();
@@ -97,8 +97,8 @@ void grants_end(void)
 	hyp_unmap_all();
 	shim_run_work();
 	must(!shim_run_work());
-	shim_show_grants(&m, NULL);
-	/* Only what there was no memory to remember is gone for good. */
+	shim_show_pvgrant(&m, NULL);
+	/* Only references that no memory was left to record are lost. */
 	forgotten = value_of(m.text, "forgotten");
 	must(value_of(m.text, "deferred") == 0);
 	must(value_of(m.text, "lost") == 0);
@@ -113,7 +113,7 @@ void back_scribble(void *shared, size_t bytes, u32 req_prod, u32 rsp_cons)
 	struct { u32 req_prod, req_event, rsp_prod, rsp_event; } *words = shared;
 	u8 what = next_u8();
 
-	if (!may_lie)
+	if (!may_break)
 		return;
 	honest = false;
 	switch (what & 7) {

@@ -62,7 +62,7 @@ static void race(void)
 		return;
 	}
 	race_left--;
-	/* What the back end does is not raced with. */
+	/* The back end's own actions are not interrupted. */
 	shim_race = NULL;
 	act();
 	if (race_left)
@@ -82,12 +82,12 @@ void race_over(void)
 	shim_race = NULL;
 }
 
-/* The linker knows where the drivers' variables begin and end. */
+/* The linker's symbols for the start and end of the drivers' variables. */
 extern u64 __start_driver_bss[], __stop_driver_bss[];
 extern u64 __start_driver_data[], __stop_driver_data[];
 static u8 *saved_data;
 
-/* There are such sections, even if a driver has no variables. */
+/* The sections of a driver's variables exist even if it has none. */
 #include "state.h"
 static u64 some_bss __attribute__((used));
 static u64 some_data __attribute__((used)) = 1;

@@ -18,7 +18,7 @@ static spinlock_t lock;
 static struct pvgrant_area area;
 static bool connected;
 
-/* The model: each request is answered or taken back, once. */
+/* The model: each request is completed or taken back, once. */
 static struct request {
 	bool in_flight;
 	bool pushed;
@@ -30,7 +30,7 @@ static unsigned int in_flight;
 
 /* The back end. */
 static u32 back_cons, back_prod;
-/* The id that it answered last; it has just broken the rules, and only that. */
+/* The id of its last response; it has just broken the protocol in one way. */
 static u64 last_id;
 static bool must_break;
 
@@ -164,19 +164,19 @@ static void submit(u8 kind, unsigned int count)
 static void event(void)
 {
 	unsigned int budget = 2 * REQUESTS;
-	struct pvblk_answer answer;
+	struct pvblk_response response;
 	int ret;
 
 	if (!connected)
 		return;
 	do {
-		while ((ret = pvblk_wire_take(&wire, &answer)) > 0) {
+		while ((ret = pvblk_wire_take(&wire, &response)) > 0) {
 			must(budget--);
-			must(answer.status == BLKIF_RSP_OKAY ||
-			     answer.status == BLKIF_RSP_ERROR ||
-			     answer.status == BLKIF_RSP_EOPNOTSUPP);
-			must(!honest || answer.status == BLKIF_RSP_OKAY);
-			over(answer.cookie);
+			must(response.status == BLKIF_RSP_OKAY ||
+			     response.status == BLKIF_RSP_ERROR ||
+			     response.status == BLKIF_RSP_EOPNOTSUPP);
+			must(!honest || response.status == BLKIF_RSP_OKAY);
+			over(response.cookie);
 		}
 		must((ret < 0) == pvring_broken(&wire.ring));
 		must(ret == 0 || !honest);
@@ -184,7 +184,7 @@ static void event(void)
 	must(!must_break || pvring_broken(&wire.ring));
 }
 
-static void answer(unsigned int count)
+static void respond(unsigned int count)
 {
 	struct pvring_shared *shared = area.va;
 	u32 prod;
@@ -214,13 +214,13 @@ static void answer(unsigned int count)
 	shared->req_event = back_cons + 1;
 }
 
-/* An honest back end gives one answer that is wrong in one way. */
-static void answer_wrongly(u8 how)
+/* A good back end sends one response with one error. */
+static void respond_wrongly(u8 how)
 {
 	struct pvring_shared *shared = area.va;
 	struct blkif_response rsp = {};
 
-	if (!connected || !may_lie || !honest || back_cons == shared->req_prod)
+	if (!connected || !may_break || !honest || back_cons == shared->req_prod)
 		return;
 	honest = false;
 	must_break = true;
@@ -243,7 +243,7 @@ static void answer_wrongly(u8 how)
 		rsp.status = 1 + (next_u8() & 63);
 		break;
 	}
-	/* Ids in flight are those of the right answer, or of others. */
+	/* Ids in flight are those of the good response, or of others. */
 	if (how % 4 == 1 && pvring_id_busy(&wire.ids, (u32)rsp.id) &&
 	    wire.sent[(u32)rsp.id].seq == rsp.id >> 32)
 		must_break = false;
@@ -257,7 +257,7 @@ static void misbehave(void)
 {
 	if (!connected)
 		return;
-	/* It may take back what it did. */
+	/* It may undo its change. */
 	must_break = false;
 	back_scribble(area.va, area.count * PAGE_SIZE, wire.ring.req_pushed,
 		      wire.ring.rsp_cons);
@@ -273,10 +273,61 @@ static void one_race(void)
 		misbehave();
 		break;
 	case 1:
-		answer(1 + next_below(4));
+		respond(1 + next_below(4));
 		break;
 	default:
 		back_map_or_unmap();
+		break;
+	}
+}
+
+static void turn(u8 op, u8 arg)
+{
+	switch (op) {
+	case 0:
+		connect();
+		break;
+	case 1:
+		if (arg < 4)
+			disconnect();
+		break;
+	case 2:
+		grow(1 + arg);
+		break;
+	case 3:
+	case 4:
+	case 5:
+		submit(arg & 3, 1 + (arg >> 2) * 3);
+		break;
+	case 6:
+		if (connected)
+			pvring_push(&wire.ring);
+		break;
+	case 7:
+	case 8:
+		event();
+		break;
+	case 9:
+	case 10:
+		respond(1 + arg);
+		break;
+	case 11:
+		if (arg & 1)
+			misbehave();
+		else
+			respond_wrongly(arg >> 1);
+		break;
+	case 12:
+		back_map_or_unmap();
+		break;
+	case 13:
+		shim_fail_after = arg;
+		break;
+	case 14:
+		race_with(one_race, 1 + arg % 8);
+		break;
+	case 15:
+		shim_run_work();
 		break;
 	}
 }
@@ -292,69 +343,23 @@ void run_script(void)
 	in_flight = 0;
 	connected = false;
 	lock.held = false;
-	may_lie = how & 4;
+	may_break = how & 4;
 	grants_boot();
 	connect();
 	grow(8);
 
 	while (!script_ended()) {
-		u8 op = next_u8(), arg = op >> 4;
+		u8 op = next_u8();
 
-		switch (op & 15) {
-		case 0:
-			connect();
-			break;
-		case 1:
-			if (arg < 4)
-				disconnect();
-			break;
-		case 2:
-			grow(1 + arg);
-			break;
-		case 3:
-		case 4:
-		case 5:
-			submit(arg & 3, 1 + (arg >> 2) * 3);
-			break;
-		case 6:
-			if (connected)
-				pvring_push(&wire.ring);
-			break;
-		case 7:
-		case 8:
-			event();
-			break;
-		case 9:
-		case 10:
-			answer(1 + arg);
-			break;
-		case 11:
-			if (arg & 1)
-				misbehave();
-			else
-				answer_wrongly(arg >> 1);
-			break;
-		case 12:
-			back_map_or_unmap();
-			break;
-		case 13:
-			shim_fail_after = arg;
-			break;
-		case 14:
-			race_with(one_race, 1 + arg % 8);
-			break;
-		case 15:
-			shim_run_work();
-			break;
-		}
+		turn(op & 15, op >> 4);
 	}
 	race_over();
 	shim_fail_after = -1;
 	if (connected && honest) {
-		/* All is answered, and taken. */
+		/* Every request has a response, and every response is taken. */
 		pvring_push(&wire.ring);
 		event();
-		answer(2 * REQUESTS);
+		respond(2 * REQUESTS);
 		event();
 		must(!in_flight && !pvring_broken(&wire.ring));
 	}

@@ -57,15 +57,15 @@ static void allow(struct pvgrant_pool *pool)
 	}
 	must(h->ref >= GNTTAB_NR_RESERVED_ENTRIES && !owned[h->ref]++);
 	h->readonly = next_u8() & 1;
-	pvgrant_allow(h->ref, BACK, h->page, h->readonly);
+	pvguest_grant_allow(h->ref, BACK, h->page, h->readonly);
 	held_count++;
 }
 
-/* End a grant; what the back end keeps is left to the bus if @insist. */
+/* End a grant; a page that is still mapped is left to the bus if @insist. */
 static void end_grant(unsigned int i, bool insist)
 {
 	struct held h = held[i];
-	bool revoked = pvgrant_revoke(h.ref);
+	bool revoked = pvguest_grant_revoke(h.ref);
 
 	if (!revoked && !insist)
 		return;
@@ -139,7 +139,7 @@ void run_script(void)
 	memset(areas, 0, sizeof(areas));
 	memset(owned, 0, MAX_FRAMES * 512);
 	held_count = 0;
-	may_lie = true;
+	may_break = true;
 	grants_boot();
 
 	while (!script_ended()) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fuzz target "net_rx": the receive ring (drivers/pvnet/rx.c) under a poll that
+ * Fuzz target "net_rx": the receive ring (drivers/pvnet/wire_rx.c) under a poll that
  * copies some packets and keeps the pages of others.
  */
-#include "../../../drivers/pvnet/core.h"
+#include "../../../drivers/pvnet/wire.h"
 
 #include "fuzz.h"
 
@@ -11,10 +11,10 @@ static struct pvnet_rx rx;
 static struct pvgrant_area area;
 static struct pvring_shared *shared;
 static u32 back_cons, back_prod;
-/* What an honest back end has delivered, in order: length and content. */
+/* The packets of a good back end, in order: length and content. */
 static struct { u32 len; u8 fill; } sent[PVNET_SLOTS];
 static u32 sent_prod, sent_cons;
-/* It has just broken the rules, and only that. */
+/* The back end has just broken the protocol in one way. */
 static bool must_break;
 
 static union slot {
@@ -31,7 +31,7 @@ static struct page *fresh_page(void)
 	return alloc_page(GFP_ATOMIC | __GFP_ZERO);
 }
 
-/* Slots of a packet that is not done with must not be offered. */
+/* Slots of a packet in use must not be offered. */
 static void refill(void)
 {
 	u32 from = rx.ring.req_prod, i;
@@ -59,7 +59,7 @@ static bool take_page(u16 at, u16 offset, u16 len, u8 *first, u8 *last)
 	must(page);
 	pvnet_rx_offer(&rx, at, fresh);
 	if (ours) {
-		/* Nobody else can write to it any more. */
+		/* No back end can write to it any more. */
 		must(!hyp_page_mapped(page));
 		data = page_address(page);
 		*first = data[offset];
@@ -161,7 +161,7 @@ static void deliver(u8 shape)
 			.status = size + rx.headroom,
 		};
 		if (rx.headroom) {
-			/* The headroom counts; what is there does not. */
+			/* The size of the headroom counts, not its contents. */
 			slot(back_prod - 1)->rsp.offset = 0;
 			slot(back_prod - 1)->rsp.status =
 				min(size + rx.headroom, (int)PAGE_SIZE);
@@ -187,12 +187,12 @@ static void deliver(u8 shape)
 	shared->req_event = shared->req_prod + 1;
 }
 
-/* An answer that is nearly right. */
-static void lie(void)
+/* A response with one error. */
+static void break_response(void)
 {
 	struct xen_netif_rx_response rsp;
 
-	if (!may_lie || !can_take(1))
+	if (!may_break || !can_take(1))
 		return;
 	must_break = false;
 	rsp = (struct xen_netif_rx_response) {
@@ -224,12 +224,12 @@ static void lie(void)
 	shared->rsp_prod = back_prod;
 }
 
-static void lie_about_indexes(void)
+static void break_indexes(void)
 {
-	/* It may take back what it did. */
+	/* It may undo its change. */
 	must_break = false;
 	back_scribble(shared, PAGE_SIZE, rx.ring.req_pushed, rx.ring.rsp_cons);
-	if (may_lie && next_u8() & 1)
+	if (may_break && next_u8() & 1)
 		back_prod = shared->rsp_prod;
 }
 
@@ -237,7 +237,7 @@ static void one_race(void)
 {
 	switch (next_u8() & 3) {
 	case 0:
-		lie_about_indexes();
+		break_indexes();
 		break;
 	case 1:
 		deliver(next_u8());
@@ -264,6 +264,38 @@ static bool start(void)
 	return true;
 }
 
+static void turn(u8 op, u8 arg)
+{
+	switch (op) {
+	case 0:
+	case 1:
+		deliver(arg);
+		break;
+	case 2:
+	case 3:
+		poll(1 + arg * 4);
+		break;
+	case 4:
+		break_response();
+		break;
+	case 5:
+		if (arg < 8)
+			break_indexes();
+		else
+			back_map_or_unmap();
+		break;
+	case 6:
+		race_with(one_race, 1 + arg % 8);
+		break;
+	case 7:
+		if (arg & 1)
+			shim_run_work();
+		else
+			shim_fail_after = arg;
+		break;
+	}
+}
+
 void run_script(void)
 {
 	struct page *page;
@@ -275,7 +307,7 @@ void run_script(void)
 	hyp_max_mfn = how & 8 ? 0x200000000 : 0x100000;
 	memset(&rx, 0, sizeof(rx));
 	honest = true;
-	may_lie = how & 16;
+	may_break = how & 16;
 	must_break = false;
 	back_cons = 0;
 	back_prod = 0;
@@ -287,36 +319,9 @@ void run_script(void)
 	up = !pvnet_rx_init(&rx, BACK, shared, how & 32 ? 256 : 0) && start();
 
 	while (up && !script_ended()) {
-		u8 op = next_u8(), arg = op >> 3;
+		u8 op = next_u8();
 
-		switch (op & 7) {
-		case 0:
-		case 1:
-			deliver(arg);
-			break;
-		case 2:
-		case 3:
-			poll(1 + arg * 4);
-			break;
-		case 4:
-			lie();
-			break;
-		case 5:
-			if (arg < 8)
-				lie_about_indexes();
-			else
-				back_map_or_unmap();
-			break;
-		case 6:
-			race_with(one_race, 1 + arg % 8);
-			break;
-		case 7:
-			if (arg & 1)
-				shim_run_work();
-			else
-				shim_fail_after = arg;
-			break;
-		}
+		turn(op & 7, op >> 3);
 	}
 	race_over();
 	shim_fail_after = -1;

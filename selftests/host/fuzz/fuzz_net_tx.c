@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fuzz target "net_tx": the transmit ring (drivers/pvnet/tx.c) under a sender
+ * Fuzz target "net_tx": the transmit ring (drivers/pvnet/wire_tx.c) under a sender
  * of packets of every shape, some in pages that are lent.
  */
-#include "../../../drivers/pvnet/core.h"
+#include "../../../drivers/pvnet/wire.h"
 
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@ static struct pvnet_tx tx;
 static struct pvgrant_area area;
 static struct pvring_shared *shared;
 
-/* The model: each packet is sent or given up, once. */
+/* The model: each packet is sent or dropped, once. */
 static struct packet {
 	bool in_flight;
 	u32 len;
@@ -25,7 +25,7 @@ static struct packet {
 static unsigned int in_flight;
 
 static u32 back_cons, back_prod;
-/* It has just broken the rules, and only that. */
+/* The back end has just broken the protocol in one way. */
 static bool must_break;
 
 static union slot {
@@ -88,7 +88,7 @@ static void send_packet(u8 shape)
 copy:
 		/* Long ones in few steps. */
 		for (; left && part; part--) {
-			u32 now = min(left, (u32)sizeof(data));
+			u32 now = min_t(u32, left, sizeof(data));
 
 			pvnet_tx_copy(&tx, data, now);
 			left -= now;
@@ -115,7 +115,7 @@ static void event(void)
 	must(pvnet_tx_room(&tx) <= PVNET_SLOTS);
 }
 
-/* Read one packet as netback would, and see that it is what was sent. */
+/* Read one packet as netback would, and compare it with the packet sent. */
 static void read_packet(u32 prod)
 {
 	struct { grant_ref_t ref; u32 len; } part[PVNET_PACKET_SLOTS];
@@ -131,7 +131,7 @@ static void read_packet(u32 prod)
 		must(req.offset == 0);
 		part[parts].ref = req.gref;
 		part[parts].len = req.size;
-		/* The first one says the size of the whole. */
+		/* The first slot has the size of the whole packet. */
 		if (parts++)
 			rest += req.size;
 		else
@@ -163,7 +163,7 @@ static void respond(u16 id, bool extra)
 	};
 }
 
-static void answer(unsigned int count)
+static void respond_to(unsigned int count)
 {
 	u32 prod = shared->req_prod, cons;
 
@@ -189,18 +189,18 @@ static void answer(unsigned int count)
 	shared->req_event = back_cons + 1;
 }
 
-/* An honest back end gives one answer that is wrong in one way. */
-static void answer_wrongly(u8 how)
+/* A good back end sends one response with one error. */
+static void respond_wrongly(u8 how)
 {
 	struct xen_netif_tx_response rsp = {};
 
-	if (!may_lie || !honest || back_cons == shared->req_prod)
+	if (!may_break || !honest || back_cons == shared->req_prod)
 		return;
 	honest = false;
 	rsp.id = slot(back_cons++)->req.id;
 	switch (how % 4) {
 	case 3:
-		/* Answered, but not to be used while its packet goes on. */
+		/* Its response came, but its packet is still in flight. */
 		if (!(slot(back_cons - 1)->req.flags & XEN_NETTXF_more_data))
 			return;
 		slot(back_prod++)->rsp = rsp;
@@ -209,7 +209,7 @@ static void answer_wrongly(u8 how)
 		/* Never sent, if it is not in flight. */
 		rsp.id = next_evil(rsp.id);
 		if (pvring_id_busy(&tx.ids, rsp.id) &&
-		    !tx.slots[rsp.id].answered)
+		    !tx.slots[rsp.id].responded)
 			return;
 		break;
 	case 1:
@@ -230,7 +230,7 @@ static void answer_wrongly(u8 how)
 
 static void misbehave(void)
 {
-	/* It may take back what it did. */
+	/* It may undo its change. */
 	must_break = false;
 	back_scribble(shared, PAGE_SIZE, tx.ring.req_pushed, tx.ring.rsp_cons);
 	if (next_u8() & 1)
@@ -249,6 +249,42 @@ static void one_race(void)
 	}
 }
 
+static void turn(u8 op, u8 arg)
+{
+	switch (op) {
+	case 0:
+	case 1:
+		send_packet(arg);
+		break;
+	case 2:
+		pvring_push(&tx.ring);
+		break;
+	case 3:
+		event();
+		break;
+	case 4:
+		respond_to(1 + arg);
+		break;
+	case 5:
+		if (arg < 8)
+			misbehave();
+		else if (arg < 16)
+			respond_wrongly(arg);
+		else
+			back_map_or_unmap();
+		break;
+	case 6:
+		race_with(one_race, 1 + arg % 8);
+		break;
+	case 7:
+		if (arg & 1)
+			shim_run_work();
+		else
+			shim_fail_after = arg;
+		break;
+	}
+}
+
 void run_script(void)
 {
 	struct packet *p;
@@ -262,7 +298,7 @@ void run_script(void)
 	memset(&tx, 0, sizeof(tx));
 	in_flight = 0;
 	honest = true;
-	may_lie = how & 32;
+	may_break = how & 32;
 	must_break = false;
 	back_cons = 0;
 	back_prod = 0;
@@ -272,46 +308,15 @@ void run_script(void)
 	ret = pvnet_tx_init(&tx, BACK, shared, how & 16);
 
 	while (!ret && !script_ended()) {
-		u8 op = next_u8(), arg = op >> 3;
+		u8 op = next_u8();
 
-		switch (op & 7) {
-		case 0:
-		case 1:
-			send_packet(arg);
-			break;
-		case 2:
-			pvring_push(&tx.ring);
-			break;
-		case 3:
-			event();
-			break;
-		case 4:
-			answer(1 + arg);
-			break;
-		case 5:
-			if (arg < 8)
-				misbehave();
-			else if (arg < 16)
-				answer_wrongly(arg);
-			else
-				back_map_or_unmap();
-			break;
-		case 6:
-			race_with(one_race, 1 + arg % 8);
-			break;
-		case 7:
-			if (arg & 1)
-				shim_run_work();
-			else
-				shim_fail_after = arg;
-			break;
-		}
+		turn(op & 7, op >> 3);
 	}
 	race_over();
 	shim_fail_after = -1;
 	if (!ret && honest) {
 		pvring_push(&tx.ring);
-		answer(PVNET_SLOTS);
+		respond_to(PVNET_SLOTS);
 		event();
 		must(!in_flight && tx.ids.free == PVNET_SLOTS && !tx.extras);
 	}

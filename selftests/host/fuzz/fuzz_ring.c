@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Fuzz target "ring": a small front end on the untrusted ring, and a back end
- * that answers well, badly, or in the middle of our work.
+ * that responds well, badly, or in the middle of the front end's work.
  */
 #include <pvbus/ring.h>
 
@@ -16,11 +16,11 @@ struct response { u64 id; u32 status; };
 static struct pvring ring;
 static struct pvring_ids ids;
 static struct pvring_shared *shared;
-/* The model: what is in flight, what the back end has been shown. */
+/* The model: requests in flight, and requests pushed to the back end. */
 static u64 content[SLOTS];
 static bool in_flight[SLOTS];
 static u32 sent, pushed, taken;
-/* Its own indexes; it is awake; it has sent us an event. */
+/* The back end: its own indexes; it is awake; it has sent an event. */
 static u32 back_cons, back_prod;
 static bool back_awake;
 static bool event_due;
@@ -69,8 +69,8 @@ static void push(void)
 	must(!honest || shared->req_prod == sent);
 }
 
-/* Answer what is there, as io/ring.h says: one look, answers, one index. */
-static void answer(unsigned int count)
+/* Respond to the pushed requests as io/ring.h does: one check, responses, one index. */
+static void respond(unsigned int count)
 {
 	u32 prod = shared->req_prod, old = back_prod;
 
@@ -89,7 +89,7 @@ static void answer(unsigned int count)
 	shared->rsp_prod = back_prod;
 	if (back_prod - shared->rsp_event < back_prod - old)
 		event_due = true;
-	/* It sleeps if there is no more, until told. */
+	/* It sleeps without requests until an event. */
 	shared->req_event = back_cons + 1;
 	back_awake = back_cons != shared->req_prod;
 }
@@ -98,7 +98,7 @@ static void misbehave(void)
 {
 	u8 what = next_u8();
 
-	if (!may_lie)
+	if (!may_break)
 		return;
 	honest = false;
 	switch (what % 6) {
@@ -130,7 +130,7 @@ static void take_all(void)
 	int ret;
 
 	while ((ret = pvring_take(&ring, &rsp, sizeof(rsp))) > 0) {
-		/* Never more than could be there. */
+		/* Never more than the ring can hold. */
 		must(budget--);
 		must(taken++ != pushed);
 		must(!honest || rsp.status == 0x600d);
@@ -159,7 +159,7 @@ static void event(void)
 	event_due = false;
 	do {
 		take_all();
-		/* More can come only as long as the script goes on. */
+		/* More responses come only while the script continues. */
 	} while (pvring_rearm(&ring) && !pvring_broken(&ring) && budget--);
 }
 
@@ -168,7 +168,7 @@ static void wait_for_several(void)
 	unsigned int count = 1 + next_below(4), there;
 
 	take_all();
-	/* No event will come for those that nobody answers. */
+	/* No event will come for requests without a response. */
 	if (count > pvring_in_flight(&ring))
 		return;
 	if (pvring_rearm_after(&ring, count))
@@ -182,10 +182,10 @@ static void one_race(void)
 	if (next_u8() & 1)
 		misbehave();
 	else
-		answer(1 + next_below(4));
+		respond(1 + next_below(4));
 }
 
-/* A good back end has answered all: then we have, or will be told. */
+/* A good back end has responded to all: the front end has, or gets an event. */
 static void nothing_forgotten(void)
 {
 	if (!honest)
@@ -193,11 +193,39 @@ static void nothing_forgotten(void)
 	push();
 	event();
 	must(back_awake || back_cons == shared->req_prod);
-	answer(SLOTS);
+	respond(SLOTS);
 	must(event_due || !pvring_in_flight(&ring));
 	event();
 	must(!pvring_in_flight(&ring) && taken == sent);
 	must(ids.free == SLOTS);
+}
+
+static void turn(u8 op, u8 arg)
+{
+	switch (op) {
+	case 0:
+	case 1:
+		submit(1 + arg % (SLOTS + 1));
+		break;
+	case 2:
+		push();
+		break;
+	case 3:
+		respond(1 + arg % SLOTS);
+		break;
+	case 4:
+		event();
+		break;
+	case 5:
+		wait_for_several();
+		break;
+	case 6:
+		misbehave();
+		break;
+	case 7:
+		race_with(one_race, 1 + arg % 8);
+		break;
+	}
 }
 
 void run_script(void)
@@ -213,7 +241,7 @@ void run_script(void)
 	must(!pvring_ids_init(&ids, SLOTS));
 	memset(in_flight, 0, sizeof(in_flight));
 	honest = true;
-	may_lie = how & 2;
+	may_break = how & 2;
 	event_due = false;
 	back_awake = false;
 	ring.req_prod = start;
@@ -235,30 +263,7 @@ void run_script(void)
 	while (!script_ended()) {
 		u8 op = next_u8();
 
-		switch (op % 8) {
-		case 0:
-		case 1:
-			submit(1 + (op >> 3) % (SLOTS + 1));
-			break;
-		case 2:
-			push();
-			break;
-		case 3:
-			answer(1 + (op >> 3) % SLOTS);
-			break;
-		case 4:
-			event();
-			break;
-		case 5:
-			wait_for_several();
-			break;
-		case 6:
-			misbehave();
-			break;
-		case 7:
-			race_with(one_race, 1 + (op >> 3) % 8);
-			break;
-		}
+		turn(op % 8, op >> 3);
 	}
 	race_over();
 	nothing_forgotten();

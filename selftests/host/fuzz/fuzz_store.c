@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fuzz target "store": the store's client (drivers/pvbus/store*.c) with callers
- * in each other's way, and a daemon that is slow, forgets, dies or lies.
+ * Fuzz target "store": the XenStore client (drivers/pvbus/store*.c) with
+ * concurrent callers, and a daemon that is slow, loses state, dies or breaks the
+ * protocol.
  */
 #include <pvbus/store.h>
 
 #include "fuzz.h"
 
 #define DAEMON_NODES	24
-#include "../store_daemon.h"
+#include "../fakes/store_daemon.h"
 
 #define WATCHES		4
 #define DEPTH		3
@@ -20,9 +21,9 @@ static bool watching[WATCHES];
 static unsigned int events;
 static u32 txn;
 static unsigned int depth;
-/* Nobody waits any more: the guest is going down. */
+/* No caller waits any more: the guest is going down. */
 static bool killed;
-/* While somebody waits only the daemon acts. */
+/* While a caller waits only the daemon acts. */
 static bool quiet;
 
 static const char * const nodes[] = { "a", "b", "dir/a", "dir/b", "dir", "" };
@@ -41,61 +42,67 @@ static void changed(struct pvstore_watch *watch, const char *path)
 	events++;
 }
 
-/* An answer as it should be, but for one byte or so. */
-static void bend(struct daemon_message *answer)
+/* A good reply with one byte or so changed. */
+static void bend(struct daemon_message *reply)
 {
 	switch (next_u8() % 6) {
 	case 0:
-		answer->head.type = next_evil(answer->head.type);
+		reply->head.type = next_evil(reply->head.type);
 		break;
 	case 1:
-		answer->head.req_id = next_evil(answer->head.req_id);
+		reply->head.req_id = next_evil(reply->head.req_id);
 		break;
 	case 2:
-		answer->head.tx_id = next_evil(answer->head.tx_id);
+		reply->head.tx_id = next_evil(reply->head.tx_id);
 		break;
 	case 3:
-		answer->head.len = next_evil(answer->head.len);
+		reply->head.len = next_evil(reply->head.len);
 		break;
 	default:
-		answer->body[next_u16() % sizeof(answer->body)] = next_u8();
-		answer->body[next_below(8)] = next_u8();
+		reply->body[next_u16() % sizeof(reply->body)] = next_u8();
+		reply->body[next_below(8)] = next_u8();
 		break;
 	}
 	daemon.bend = NULL;
 }
 
-static void ill_will(void)
+/* Something that a daemon may do; false if the script has something else in mind. */
+static bool change_behaviour(void)
 {
-	struct xenstore_domain_interface *ring = daemon.ring;
 	static const char * const names[] = { "EINVAL", "E2BIG", "nonsense", "" };
-	char body[40];
-	u32 i, len;
 
 	switch (next_u8() % 12) {
 	case 0:
 		daemon.pace = 1 + next_u8();
-		return;
+		return true;
 	case 1:
 		daemon.pace = XENSTORE_RING_SIZE;
-		return;
+		return true;
 	case 2:
 		daemon.conflict = !daemon.conflict;
-		return;
+		return true;
 	case 3:
 		daemon.reverse = !daemon.reverse;
-		return;
+		return true;
 	case 4:
 		daemon.fickle = next_u8() & 3;
 		daemon.piece = 3 + next_u8();
-		return;
+		return true;
 	case 5:
 		daemon.refuse = daemon.refuse ? NULL : names[next_u8() & 3];
-		return;
+		return true;
 	default:
-		break;
+		return false;
 	}
-	if (!may_lie)
+}
+
+static void break_protocol(void)
+{
+	struct xenstore_domain_interface *ring = daemon.ring;
+	char body[40];
+	u32 i, len;
+
+	if (change_behaviour() || !may_break)
 		return;
 	honest = false;
 	switch (next_u8() % 8) {
@@ -132,16 +139,16 @@ static void ill_will(void)
 }
 
 /*
- * A daemon that has lied may no longer know where a message begins: it takes
- * what is there for one, and answers something.
+ * A daemon that has broken the protocol may have lost the start of a message: it
+ * takes the bytes there as one, and replies.
  */
-static void answer_something(void)
+static void reply_something(void)
 {
-	static const char * const answers[] = { "OK", "7", "1\0a", "", "ENOENT" };
+	static const char * const replies[] = { "OK", "7", "1\0a", "", "ENOENT" };
 	struct xenstore_domain_interface *ring = daemon.ring;
 	const u32 head = sizeof(daemon.in.head);
-	const char *answer = answers[next_below(ARRAY_SIZE(answers))];
-	u32 n, type, len = strlen(answer) + !!*answer;
+	const char *reply = replies[next_below(ARRAY_SIZE(replies))];
+	u32 n, type, len = strlen(reply) + !!*reply;
 
 	for (n = 0; n < daemon.pace && ring->req_cons != ring->req_prod; n++) {
 		((char *)&daemon.in)[daemon.have++] =
@@ -152,11 +159,11 @@ static void answer_something(void)
 					     (u32)XENSTORE_PAYLOAD_MAX))
 			continue;
 		daemon.have = 0;
-		type = answer[0] == 'E' ? XS_ERROR : daemon.in.head.type;
+		type = reply[0] == 'E' ? XS_ERROR : daemon.in.head.type;
 		if (daemon.out_len < 4 * XENSTORE_RING_SIZE)
 			daemon_queue(type, daemon.in.head.req_id,
-				     daemon.in.head.tx_id, answer,
-				     answer[0] == '1' ? 4 : len);
+				     daemon.in.head.tx_id, reply,
+				     reply[0] == '1' ? 4 : len);
 	}
 	for (n = 0; n < daemon.pace && n < daemon.out_len &&
 	     ring->rsp_prod - ring->rsp_cons != XENSTORE_RING_SIZE; n++) {
@@ -178,7 +185,7 @@ static void turn(void)
 	}
 	if (ring->connection == XENSTORE_RECONNECT && next_u8() & 1)
 		daemon_forget();
-	answer_something();
+	reply_something();
 	if (daemon.handler) {
 		daemon.event = false;
 		daemon.handler(5, NULL);
@@ -188,17 +195,17 @@ static void turn(void)
 
 static void one_race(void)
 {
-	ill_will();
+	break_protocol();
 }
 
-static void unfinished(struct daemon_message *answer)
+static void unfinished(struct daemon_message *reply)
 {
-	memcpy(answer->body, "a\0b", 3);
-	answer->head.len = 3;
+	memcpy(reply->body, "a\0b", 3);
+	reply->head.len = 3;
 	daemon.bend = NULL;
 }
 
-/* An honest daemon breaks the rules once, so that it has to be noticed. */
+/* A good daemon breaks the protocol once, so that it has to be detected. */
 static void break_one_rule(u8 how)
 {
 	struct xenstore_domain_interface *ring = daemon.ring;
@@ -206,7 +213,7 @@ static void break_one_rule(u8 how)
 	const char *said = "";
 	char **names;
 
-	if (!may_lie || !honest || killed)
+	if (!may_break || !honest || killed)
 		return;
 	race_over();
 	daemon.pace = XENSTORE_RING_SIZE;
@@ -247,41 +254,29 @@ static void break_one_rule(u8 how)
 	must(strstr(shim_log_last, said));
 }
 
-static void call(u8 op)
+/* Calls about node @node; the transaction @in may be none. */
+static void call_about_node(u8 kind, u32 in, const char *node)
 {
-	unsigned int i = (op >> 4) % WATCHES, count, len;
+	unsigned int i, count, len;
 	unsigned long long number;
-	const char *node;
 	char **names;
 	char *text;
-	u32 in;
-	int ret;
 
-	if (depth == DEPTH || killed)
-		return;
-	depth++;
-	in = op & 0x80 ? txn : PVSTORE_NO_TXN;
-	node = any_node();
-	if (next_u8() > 240)
-		shim_fail_after = next_u8() & 3;
-	switch (op & 15) {
+	switch (kind) {
 	case 0:
-		ret = pvstore_read(in, "d", node, &text, &len);
-		if (!ret) {
+		if (!pvstore_read(in, "d", node, &text, &len)) {
 			must(text[len] == '\0');
 			kfree(text);
 		}
 		break;
 	case 1:
-		ret = pvstore_read_uint(in, "d", node, &number);
-		must(ret <= 0);
+		must(pvstore_read_uint(in, "d", node, &number) <= 0);
 		break;
 	case 2:
 		must(pvstore_read_feature("d", node, 5, 9) <= 9);
 		break;
 	case 3:
-		ret = pvstore_list(in, "d", node, &names, &count);
-		if (!ret) {
+		if (!pvstore_list(in, "d", node, &names, &count)) {
 			for (i = 0; i < count; i++)
 				must(strlen(names[i]) <= 256 * 1024);
 			kfree(names);
@@ -292,47 +287,86 @@ static void call(u8 op)
 		break;
 	case 5:
 	case 6:
-		ret = pvstore_printf(in, "d", node, "%u", next_u8());
-		must(ret <= 0);
+		must(pvstore_printf(in, "d", node, "%u", next_u8()) <= 0);
 		break;
 	case 7:
-		ret = pvstore_remove(in, "d", node);
-		must(ret <= 0);
+		must(pvstore_remove(in, "d", node) <= 0);
 		break;
+	}
+}
+
+static void open_transaction(void)
+{
+	u32 in;
+
+	if (txn || pvstore_begin(&in))
+		return;
+	/* Another caller may have opened one meanwhile. */
+	if (txn)
+		pvstore_end(in, true);
+	else
+		txn = in;
+}
+
+static void close_transaction(bool abort)
+{
+	u32 in = txn;
+
+	txn = PVSTORE_NO_TXN;
+	/* Without memory for the request it is open still. */
+	if (in && pvstore_end(in, abort) == -ENOMEM && !txn)
+		txn = in;
+}
+
+static void watch(unsigned int i, const char *node)
+{
+	if (watching[i])
+		return;
+	watches[i] = (struct pvstore_watch) {
+		.path = node, .changed = changed,
+	};
+	watching[i] = true;
+	if (pvstore_watch(&watches[i]))
+		watching[i] = false;
+}
+
+static void unwatch(unsigned int i)
+{
+	if (watching[i] && depth == 1) {
+		pvstore_unwatch(&watches[i]);
+		watching[i] = false;
+	}
+}
+
+static void call(u8 op)
+{
+	unsigned int i = (op >> 4) % WATCHES;
+	const char *node;
+	u32 in;
+
+	if (depth == DEPTH || killed)
+		return;
+	depth++;
+	in = op & 0x80 ? txn : PVSTORE_NO_TXN;
+	node = any_node();
+	if (next_u8() > 240)
+		shim_fail_after = next_u8() & 3;
+	switch (op & 15) {
 	case 8:
-		if (txn || pvstore_begin(&in))
-			break;
-		/* Somebody else may have opened one meanwhile. */
-		if (txn)
-			pvstore_end(in, true);
-		else
-			txn = in;
+		open_transaction();
 		break;
 	case 9:
-		in = txn;
-		txn = PVSTORE_NO_TXN;
-		/* Without memory for the request it is open still. */
-		if (in && pvstore_end(in, op & 0x80) == -ENOMEM && !txn)
-			txn = in;
+		close_transaction(op & 0x80);
 		break;
 	case 10:
 	case 11:
-		if (watching[i])
-			break;
-		watches[i] = (struct pvstore_watch) {
-			.path = node, .changed = changed,
-		};
-		watching[i] = true;
-		if (pvstore_watch(&watches[i]))
-			watching[i] = false;
+		watch(i, node);
 		break;
 	case 12:
-		if (watching[i] && depth == 1) {
-			pvstore_unwatch(&watches[i]);
-			watching[i] = false;
-		}
+		unwatch(i);
 		break;
 	default:
+		call_about_node(op & 15, in, node);
 		break;
 	}
 	shim_fail_after = -1;
@@ -346,7 +380,7 @@ static long others_act(void)
 	if (quiet)
 		return daemon_turn();
 	op = next_u8();
-	/* What is done for a caller who has gone is done for sure. */
+	/* Work for a caller that has gone is completed. */
 	shim_fail_after = -1;
 	if (script_ended() || killed) {
 		killed = true;
@@ -354,7 +388,7 @@ static long others_act(void)
 	}
 	switch (op & 7) {
 	case 0:
-		ill_will();
+		break_protocol();
 		break;
 	case 1:
 		call(next_u8());
@@ -372,7 +406,7 @@ static long others_act(void)
 	return 1;
 }
 
-/* Whatever state it is in, all requests end, and nothing is left of them. */
+/* All requests end, whatever their state, and leave nothing behind. */
 static void take_down(void)
 {
 	struct xenstore_domain_interface *ring = daemon.ring;
@@ -396,10 +430,10 @@ static void take_down(void)
 		     daemon.holding; steps++) {
 			must(steps < 1000);
 			if (daemon.holding && !daemon.out_len)
-				daemon_answer(XS_READ, "", 0);
+				daemon_reply(XS_READ, "", 0);
 		}
 	}
-	/* The daemon dies without an offer to start afresh. */
+	/* The daemon dies without the reconnection feature. */
 	for (steps = 0; steps < 8 && shim_allocations; steps++) {
 		ring->server_features = 0;
 		ring->req_cons = ring->req_prod + 2 * XENSTORE_RING_SIZE;
@@ -421,7 +455,7 @@ void run_script(void)
 	txn = PVSTORE_NO_TXN;
 	memset(watching, 0, sizeof(watching));
 	honest = true;
-	may_lie = how & 1;
+	may_break = how & 1;
 	daemon_start();
 	if (how & 2)
 		daemon.ring->server_features =
@@ -435,7 +469,7 @@ void run_script(void)
 
 		switch (op & 7) {
 		case 0:
-			ill_will();
+			break_protocol();
 			break;
 		case 1:
 			turn();

@@ -4,8 +4,8 @@
  * half is not trusted.  Every word that the back end can write is read once
  * into private memory and checked there.  Compiles in user space too.
  *
- * Locking is the caller's: one writer of requests (next_request, push) and one
- * reader of responses (take, rearm) at a time, who need not exclude each other.
+ * The caller locks: one writer of requests (next_request, push) and one reader
+ * of responses (take, rearm) at a time, which may run beside each other.
  */
 #ifndef PVBUS_RING_H
 #define PVBUS_RING_H
@@ -20,9 +20,9 @@
 /**
  * struct pvring_shared - the words before the slots, as io/ring.h lays them out
  * @req_prod: [front] requests published
- * @req_event: [back] wants an event when @req_prod passes this
+ * @req_event: [back] asks for an event when @req_prod passes this
  * @rsp_prod: [back] responses published
- * @rsp_event: [front] wants an event when @rsp_prod passes this
+ * @rsp_event: [front] asks for an event when @rsp_prod passes this
  * @pad: zero
  */
 struct pvring_shared {
@@ -39,11 +39,11 @@ struct pvring_shared {
  * @entries: slots, a power of two
  * @entry_size: bytes of a slot: the larger of request and response
  * @req_prod: requests written, also those not yet pushed
- * @req_pushed: requests that the back end has been shown
+ * @req_pushed: requests published
  * @rsp_cons: responses taken
- * @rsp_seen: responses that the back end is known to have published
- * @broken: the field that made no sense, NULL while all is well
- * @broken_value: what was in it
+ * @rsp_seen: responses published when @rsp_prod was last read
+ * @broken: the first invalid field, NULL while there is none
+ * @broken_value: its value
  *
  * Indexes count on for ever and wrap at 2^32.
  */
@@ -62,24 +62,42 @@ struct pvring {
 u32 pvring_entries(size_t bytes, u32 entry_size);
 void pvring_init(struct pvring *ring, void *shared, size_t bytes,
 		 u32 entry_size);
-/* The caller found a bad @field in a response.  The first one is kept. */
+/* The caller found @field of a response invalid.  The first one is kept. */
 void pvring_break(struct pvring *ring, const char *field, u64 value);
 u32 pvring_look(struct pvring *ring);
 
-/** pvring_broken() - has the back end broken the protocol? */
+/**
+ * pvring_broken() - has the back end broken the protocol?
+ * @ring: the ring
+ *
+ * Context: any.
+ * Return: true once pvring_break() was called.
+ */
 static inline bool pvring_broken(const struct pvring *ring)
 {
 	return unlikely(READ_ONCE(ring->broken));
 }
 
-/** pvring_in_flight() - requests written (pushed or not) and not answered */
+/**
+ * pvring_in_flight() - requests without response
+ * @ring: the ring
+ *
+ * Context: any.
+ * Return: requests written, pushed or not, whose response is not taken.
+ */
 static inline u32 pvring_in_flight(const struct pvring *ring)
 {
 	/* Pairs with pvring_take(): a slot is copied before it is reused. */
 	return ring->req_prod - smp_load_acquire(&ring->rsp_cons);
 }
 
-/** pvring_room() - requests that can be written now; 0 when broken */
+/**
+ * pvring_room() - requests that can be written now
+ * @ring: the ring
+ *
+ * Context: the writer of requests.
+ * Return: their number; 0 when the ring is broken.
+ */
 static inline u32 pvring_room(const struct pvring *ring)
 {
 	return pvring_broken(ring) ? 0 :
@@ -96,7 +114,7 @@ static inline void *pvring_slot(const struct pvring *ring, u32 index)
  * pvring_next_request() - slot for one more request
  * @ring: the ring
  *
- * The slot is for writing only: what is in it may change under us.
+ * The slot is for writing only: the back end may change it at any time.
  *
  * Return: the slot, or NULL if there is no room or the ring is broken.
  */
@@ -107,10 +125,10 @@ static inline void *pvring_next_request(struct pvring *ring)
 }
 
 /**
- * pvring_push() - show the back end all requests written
+ * pvring_push() - publish all requests written
  * @ring: the ring
  *
- * Return: true if the back end wants an event.
+ * Return: true if the back end asks for an event.
  */
 static inline bool pvring_push(struct pvring *ring)
 {
@@ -118,11 +136,11 @@ static inline bool pvring_push(struct pvring *ring)
 
 	if (old == new || pvring_broken(ring))
 		return false;
-	/* First, as the reader may see an answer before we come back. */
+	/* First, as the reader may see a response before this returns. */
 	WRITE_ONCE(ring->req_pushed, new);
 	/* The requests before the index. */
 	virt_wmb();
-	/* The index before a look at what the back end waits for. */
+	/* The index before reading the back end's event index. */
 	virt_store_mb(ring->shared->req_prod, new);
 	return new - READ_ONCE(ring->shared->req_event) < new - old;
 }
@@ -133,8 +151,8 @@ static inline bool pvring_push(struct pvring *ring)
  * @rsp: private copy goes here
  * @size: bytes to copy, best a constant, at most a slot
  *
- * Return: 1 if a response was copied, 0 if none waits, -EPROTO if the ring is
- * broken.
+ * Return: 1 if a response was copied, 0 if there is none, -EPROTO if the ring
+ * is broken.
  */
 static inline int pvring_take(struct pvring *ring, void *rsp, size_t size)
 {
@@ -145,7 +163,7 @@ static inline int pvring_take(struct pvring *ring, void *rsp, size_t size)
 	if (cons == ring->rsp_seen && !pvring_look(ring))
 		return pvring_broken(ring) ? -EPROTO : 0;
 	memcpy(rsp, pvring_slot(ring, cons), size);
-	/* The compiler may not look at the slot again in place of the copy. */
+	/* The compiler may not read the slot again instead of the copy. */
 	barrier();
 	/* Copied before the slot may be written again: pvring_in_flight(). */
 	smp_store_release(&ring->rsp_cons, cons + 1);
@@ -153,12 +171,12 @@ static inline int pvring_take(struct pvring *ring, void *rsp, size_t size)
 }
 
 /**
- * pvring_rearm_after() - ask for an event with a response to come
+ * pvring_rearm_after() - ask for an event with a later response
  * @ring: the ring
- * @count: how many responses from now; 1: the next
+ * @count: which response: 1 is the next
  *
- * Return: true if they are already there, or if the ring has just been found
- * broken: then take them, no event will come.
+ * Return: true if it is already there, or if the ring has just been found
+ * broken: then take responses, no event will come.
  */
 static inline bool pvring_rearm_after(struct pvring *ring, u32 count)
 {
@@ -166,19 +184,26 @@ static inline bool pvring_rearm_after(struct pvring *ring, u32 count)
 		return false;
 	if (ring->rsp_seen - ring->rsp_cons >= count)
 		return true;
-	/* The wish before the last look. */
+	/* The event index before the last read of rsp_prod. */
 	virt_store_mb(ring->shared->rsp_event, ring->rsp_cons + count);
 	return pvring_look(ring) >= count || pvring_broken(ring);
 }
 
-/** pvring_rearm() - ask for an event with the next response */
+/**
+ * pvring_rearm() - ask for an event with the next response
+ * @ring: the ring
+ *
+ * Context: the reader of responses.
+ * Return: true if there is a response already, or if the ring has just been
+ * found broken: then take responses, no event will come.
+ */
 static inline bool pvring_rearm(struct pvring *ring)
 {
 	return pvring_rearm_after(ring, 1);
 }
 
 /**
- * struct pvring_ids - which requests are with the back end
+ * struct pvring_ids - ids of the requests in flight
  * @free_list: stack of free ids
  * @busy: bitmap of ids in flight
  * @free: ids on the stack
@@ -196,7 +221,13 @@ struct pvring_ids {
 int pvring_ids_init(struct pvring_ids *ids, u32 size);
 void pvring_ids_destroy(struct pvring_ids *ids);
 
-/** pvring_id_get() - an id for a request, or -ENOSPC when all are in flight */
+/**
+ * pvring_id_get() - an id for a request
+ * @ids: the ids
+ *
+ * Context: any.
+ * Return: the id, or -ENOSPC when all are in flight.
+ */
 static inline int pvring_id_get(struct pvring_ids *ids)
 {
 	u16 id;
@@ -208,18 +239,25 @@ static inline int pvring_id_get(struct pvring_ids *ids)
 	return id;
 }
 
-/** pvring_id_busy() - is @id, from a back end, that of a request in flight? */
+/**
+ * pvring_id_busy() - is an id that of a request in flight?
+ * @ids: the ids
+ * @id: from a back end, any number
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
 static inline bool pvring_id_busy(const struct pvring_ids *ids, u64 id)
 {
 	return id < ids->size && test_bit(id, ids->busy);
 }
 
 /**
- * pvring_id_put() - a request is answered
+ * pvring_id_put() - a request has its response
  * @ids: the ids
- * @id: as the back end gave it
+ * @id: from the response
  *
- * Return: false if @id was never sent, or has been answered already.
+ * Return: false if @id was never sent, or has had its response already.
  */
 static inline bool pvring_id_put(struct pvring_ids *ids, u64 id)
 {

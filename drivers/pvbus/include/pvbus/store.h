@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The store: a small tree of strings kept by a daemon in the control domain,
- * in which tool stack, back ends and front ends leave each other notes.
+ * XenStore: a small tree of strings kept by a daemon in the control domain, in
+ * which tool stack, back ends and front ends write nodes for each other.
  *
  * Paths are either absolute or relative to this domain's own directory.  A
  * path is given as a directory and a node below it ("" for the directory
- * itself).  All calls but those that say otherwise sleep, until the daemon has
- * answered or the caller is killed; they return 0 or a negative errno, of which
- * -ENOENT, -EACCES and -EAGAIN (transaction lost) are the daemon's, -EPROTO is
- * an answer that makes no sense, -EINTR tells that the caller was killed, and
- * -ENODEV that there is no store at all.
+ * itself).  All calls but those that say otherwise sleep until the daemon has
+ * replied or the caller is killed; they return 0 or a negative errno, of which
+ * -ENOENT, -EACCES and -EAGAIN (transaction lost) are the daemon's.  -EPROTO
+ * stands for an invalid reply, -EINTR for a killed caller, -ENODEV for a domain
+ * without XenStore, -ETIMEDOUT for a daemon that is silent while the system
+ * shuts down, -ENOSPC for more transactions than the daemon's limit, and -E2BIG
+ * and -ENOMEM for a request that could not be made.
  */
 #ifndef PVBUS_STORE_H
 #define PVBUS_STORE_H
@@ -18,7 +20,7 @@
 #include <linux/types.h>
 #include <xen/interface/io/xs_wire.h>
 
-/* What the daemon calls a request outside any transaction. */
+/* Transaction number of a request outside any transaction. */
 #define PVSTORE_NO_TXN	0
 
 bool pvstore_present(void);
@@ -42,12 +44,13 @@ int pvstore_begin(u32 *txn);
 int pvstore_end(u32 txn, bool abort);
 
 /**
- * struct pvstore_watch - told when a part of the tree changes
+ * struct pvstore_watch - calls back when a part of the tree changes
  * @path: root of that part; absolute or relative, must outlive the watch
  * @changed: called with the path that changed as the daemon spells it; must
- *	not use the store, but queue work that does.  Never called
+ *	not use XenStore itself, but queue work that does.  Never called
  *	again once pvstore_unwatch() has returned
- * @list, @token: the store client's own
+ * @list: the client's own
+ * @token: the client's own
  */
 struct pvstore_watch {
 	const char *path;

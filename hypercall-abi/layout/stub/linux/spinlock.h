@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands in for linux/spinlock.h, which Linux's copy of memory.h names a lock of. */
+/* A substitute for linux/spinlock.h: Linux's copy of memory.h names its lock type. */
 #ifndef PVABI_LAYOUT_LINUX_SPINLOCK_H
 #define PVABI_LAYOUT_LINUX_SPINLOCK_H
 

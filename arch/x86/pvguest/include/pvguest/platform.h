@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What drivers may ask of the port.  Nothing here, and nothing else, tells a
- * driver about machine frames or hypercalls.
+ * Functions of the port for drivers.  Machine frames and hypercalls appear
+ * neither here nor in a driver.
  */
 #ifndef PVGUEST_PLATFORM_H
 #define PVGUEST_PLATFORM_H
 
 #include <linux/interrupt.h>
 #include <linux/mm_types.h>
+#include <linux/seq_file.h>
 #include <linux/types.h>
+#include <xen/interface/grant_table.h>
 #include <xen/interface/xen.h>
 
 /* Running under the hypervisor?  False when this kernel was booted natively. */
@@ -28,6 +30,8 @@ struct pvguest_ring_page {
 
 struct pvguest_ring_page pvguest_store_ring(void);
 struct pvguest_ring_page pvguest_console_ring(void);
+void pvguest_console_taken(void);
+void pvguest_pause(unsigned int us);
 void pvguest_console_write(const char *s, unsigned int len);
 int pvguest_console_read(char *buf, unsigned int len);
 
@@ -39,6 +43,9 @@ int pvguest_console_read(char *buf, unsigned int len);
 #define PVGUEST_EVENT_PERCPU	BIT(1)
 
 int pvguest_alloc_port(domid_t remote, unsigned int *port);
+int pvguest_join_port(domid_t remote, unsigned int remote_port,
+		      unsigned int *port);
+void pvguest_close_port(unsigned int port);
 int pvguest_bind_port(unsigned int port, irq_handler_t handler,
 		      unsigned int flags, const char *name, void *dev);
 int pvguest_bind_virq(unsigned int virq, unsigned int cpu,
@@ -50,13 +57,19 @@ void pvguest_irq_eoi(unsigned int irq, bool spurious);
 void pvguest_notify(unsigned int irq);
 void pvguest_notify_port(unsigned int port);
 
-/* Memory that another domain is to reach. */
+/* The grant table, whose entries pvbus gives out. */
 
-unsigned long pvguest_page_frame(const struct page *page);
-unsigned long pvguest_virt_frame(const void *va);
-void *pvguest_map_frames(const unsigned long *frames, unsigned int count);
-void pvguest_unmap_frames(void *va);
-int pvguest_grant_op(unsigned int cmd, void *ops, unsigned int count);
-long pvguest_memory_op(unsigned int cmd, void *arg);
+int pvguest_grant_init(void);
+int pvguest_grant_grow(unsigned int refs, grant_ref_t *first,
+		       unsigned int *count);
+void pvguest_grant_allow(grant_ref_t ref, domid_t domain, struct page *page,
+			 bool readonly);
+bool pvguest_grant_revoke(grant_ref_t ref);
+bool pvguest_grant_idle(grant_ref_t ref);
+bool pvguest_grant_mapped(grant_ref_t ref);
+unsigned int pvguest_grant_left(void);
+void pvguest_grant_set_link(grant_ref_t ref, grant_ref_t next);
+grant_ref_t pvguest_grant_link(grant_ref_t ref);
+void pvguest_grant_show(struct seq_file *m);
 
 #endif /* PVGUEST_PLATFORM_H */

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ways in which a sub-command ends other than well, and their exit statuses."""
+from pathlib import Path
+
+EXIT_USAGE = 2
+EXIT_TIMEOUT = 124
+EXIT_RIG = 125
+EXIT_GUEST = 126
+
+
+class PvgError(Exception):
+    """Ends the program with one line on standard error.
+
+    log: path of the log that says more; its last lines are printed too.
+    """
+
+    status = EXIT_RIG
+
+    def __init__(self, message: str, log: str | Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class RigError(PvgError):
+    """The rig or the build failed."""
+
+
+class UsageError(PvgError):
+    """The command line asks for something that cannot be."""
+
+    status = EXIT_USAGE
+
+
+class GuestTimeout(PvgError):
+    """The guest was still running when its time was up."""
+
+    status = EXIT_TIMEOUT
+
+
+class GuestDied(PvgError):
+    """The guest crashed, or never came up."""
+
+    status = EXIT_GUEST

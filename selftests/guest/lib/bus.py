@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Tests of XenStore and the device bus that send orders to the control domain."""
+import shutil
+import subprocess
+from pathlib import Path
+
+from pvg.base import files, ktap, tools
+
+from lib import build, console, guest
+
+TOOLS = tuple(f"xenstore-{name}" for name in ("read", "write", "list", "ls", "rm", "exists",
+                                              "watch", "chmod"))
+SCRIPTS = ("store/tools.sh", "store/states.sh", "console/console.sh", "console/daemon.sh",
+           "store/control.sh", "lib/bus.sh")
+TESTS = tuple(Path(script).name for script in SCRIPTS[:-1])
+LIMIT = 3600            # seconds for one of them that hangs
+
+
+def _folder() -> Path:
+    """The folder for the guest: Debian's tools, the tests, the module."""
+    folder = guest.WORK / "add-bus"
+    shutil.rmtree(folder, ignore_errors=True)
+    tools.install(TOOLS, folder)
+    inside = folder / guest.FOLDER.lstrip("/")
+    for script in SCRIPTS:
+        files.install(build.SOURCES / "devices" / script, inside / Path(script).name)
+    files.install(build.RUNNER, inside / "run-in-guest")
+    module = guest.WORK / "module-pvguest"
+    module.mkdir(parents=True, exist_ok=True)
+    objects = build.LINUX / "pvguest"
+    build.make("check-guest-module-bus.log", "-C", str(build.SOURCES / "programs"),
+               f"LINUX={build.LINUX / 'source'}", f"OUTPUT={module}", f"MODULES={objects}",
+               str(module / "pvguest_bus_test.ko"))
+    files.install(module / "pvguest_bus_test.ko", inside / "pvguest_bus_test.ko")
+    back = guest.WORK / "console-back"
+    source = build.SOURCES / "devices" / "console" / "console-back.c"
+    made = subprocess.run(["gcc", "-Os", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
+                           "-fno-asynchronous-unwind-tables", "-Wall", "-s",
+                           "-include", str(build.LINUX / "source/tools/include/nolibc/nolibc.h"),
+                           "-o", str(back), str(source), "-lgcc"],
+                          capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise build.BuildError("compiling console-back.c failed: " + made.stderr)
+    files.install(back, inside / "console-back")
+    return folder
+
+
+def check(group: ktap.Group) -> None:
+    """One group of results for each test."""
+    run = guest.Run("xen-domu", "pvguest", guest.command(LIMIT, TESTS), [_folder()],
+                    timeout=LIMIT * len(TESTS), options=["--orders", "--no-network"])
+    guest.report_all(group, run, TESTS)
+    console.check(group)

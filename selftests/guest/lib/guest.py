@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Boots guests by ./pvguest run, and sorts the output of the test programs in them."""
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pvg.base import errors, files, ktap, releases
+
+REPO = Path(__file__).resolve().parents[3]
+BUILD = REPO / "build"
+try:
+    WORK = BUILD / f"selftests-guest{releases.suffix()}"
+except errors.UsageError as error:     # the environment names no release that there is
+    print(f"selftests/guest: {error}", file=sys.stderr)
+    raise SystemExit(error.status) from None
+FOLDER = "/pvguest-tests"       # where programs stand in the guest
+
+_RESULT = re.compile(r"^(not ok|ok) \d+ *-? *(.*)$")
+_SKIP = re.compile(r"\s*# SKIP\s*(.*)$")
+
+
+class Run:
+    """One run of ./pvguest run: iterate over it for the lines of its output."""
+
+    def __init__(self, hv: str, kernel: str, command: Sequence[str], add: Iterable[Path] = (),
+                 vcpus: int = 1, timeout: int = 600, options: Sequence[str] = ()) -> None:
+        self.words = [str(REPO / "pvguest"), "run", "--hv", hv, "--kernel", kernel,
+                      "--no-build", "--memory", "512", "--vcpus", str(vcpus), "--timeout", str(timeout),
+                      *options]
+        for folder in add:
+            self.words += ["--add", str(folder)]
+        self.words += ["--", *command]
+        self.status: int | None = None      # None: not ended yet
+        self.errors = ""
+
+    def __iter__(self) -> Iterator[str]:
+        with tempfile.TemporaryFile() as stderr:
+            process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=stderr)
+            assert process.stdout
+            try:
+                for raw in process.stdout:
+                    yield raw.decode("utf-8", "replace").rstrip("\r\n")
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                self.status = process.wait()
+                stderr.seek(0)
+                self.errors = stderr.read().decode("utf-8", "replace")
+
+    def tail(self) -> list[str]:
+        """The rig's message, and after it the last lines of its log and the log's path."""
+        return self.errors.splitlines()[-(files.LAST_LINES + 2):]
+
+
+class Program:
+    """The output of one test program."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self.status: int | None = None      # None: it never ended
+
+
+def programs(run: Iterable[str], names: Iterable[str]) -> Iterator[Program]:
+    """Run NAMES under RUN-IN-GUEST; yields a Program for each, as they end."""
+    current = None
+    left = list(names)
+    for line in run:
+        words = line.split()
+        if words[:1] == ["@begin"]:
+            current = Program(words[1])
+        elif words[:1] == ["@end"] and current:
+            current.status = int(words[2])
+            left.remove(current.name)
+            yield current
+            current = None
+        elif current:
+            current.lines.append(line)
+    if current and current.name in left:
+        left.remove(current.name)
+        yield current
+    for name in left:
+        yield Program(name)
+
+
+def command(limit: int, names: Iterable[str]) -> list[str]:
+    """The command that runs the programs NAMES, each for LIMIT seconds at most."""
+    return [FOLDER + "/run-in-guest", str(limit), *names]
+
+
+def report(group: ktap.Group, program: Program) -> None:
+    """Print the results of the kselftest PROGRAM into GROUP."""
+    inner = group.group(program.name)
+    notes: list[str] = []
+    plan = None
+    for line in program.lines:
+        result = _RESULT.match(line)
+        if line.startswith("1.."):
+            plan = int(line[3:])
+        if not result:
+            if line.strip() and not re.match(r"TAP|1\.\.|#\s+(RUN|OK|FAIL)\s", line):
+                notes.append(line.lstrip("# "))
+            continue
+        name = result.group(2)
+        skip = _SKIP.search(name)
+        if skip:
+            inner.skip(_SKIP.sub("", name), skip.group(1) or "no reason given")
+        else:
+            good = result.group(1) == "ok"
+            inner.result(good, name, [] if good else notes)
+        notes = []
+    if program.status is None:
+        inner.result(False, "ends", ["the guest was gone before this program ended"] + notes[-10:])
+    elif plan is None or plan != inner.count:
+        inner.result(False, "gives all its results",
+                     [f"planned {plan}, gave {inner.count}, exit status {program.status}"]
+                     + notes[-10:])
+    inner.close()
+
+
+def report_end(group: ktap.Group, run: Run) -> None:
+    """Print into GROUP that RUN ended with an error, if it did."""
+    if run.status:
+        group.result(False, "the guest ends without an error",
+                     [f"exit status {run.status}"] + run.tail())
+
+
+def report_all(group: ktap.Group, run: Run, names: Iterable[str]) -> None:
+    """Print into GROUP the results of the programs NAMES in RUN, as they end, and of the end."""
+    for program in programs(run, names):
+        report(group, program)
+    report_end(group, run)
