@@ -25,6 +25,14 @@ class RigError(PvgError):
     """The rig or the build failed."""
 
 
+class EmulatorFault(RigError):
+    """The emulator ran what the guest's memory did not hold; started: COMMAND may have begun."""
+
+    def __init__(self, message: str, log: str | Path | None, started: bool) -> None:
+        super().__init__(message, log)
+        self.started = started
+
+
 class UsageError(PvgError):
     """The command line asks for something that cannot be."""
 

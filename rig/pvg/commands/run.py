@@ -5,8 +5,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
-from pvg.base import arguments, errors, paths, releases
+from pvg.base import arguments, errors, paths, progress, releases
 from pvg.kernel import build
 from pvg.machine import bochs, disks, emulator, network, xen
 from pvg.guest import by_hand, debian, initramfs, limits, methods, plan, session
@@ -14,6 +15,7 @@ from pvg.guest.boot import Boot
 
 HELP = "boot a guest and run a command in it, or a shell"
 Add = Callable[..., argparse.Action]
+_BOOTS = 3              # of guests that the emulator ends while they boot
 TAKES_COMMAND = True    # words after "--" arrive as args.command
 
 
@@ -250,6 +252,18 @@ def _boot(args: argparse.Namespace, method: methods.Method, folder: Path) -> Boo
     return boot
 
 
+def _run(args: argparse.Namespace, boot: Boot, log: IO[bytes]) -> int:
+    """Run BOOT, again where the emulator ended it before the command can have begun."""
+    for left in reversed(range(_BOOTS)):
+        try:
+            return session.Session(boot, log, args.timeout, interactive=not args.command).run()
+        except errors.EmulatorFault as fault:
+            if fault.started or not left:
+                raise
+            progress.say(f"{fault}: it boots again")
+    raise AssertionError
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the guests that ARGS describe; returns the command's exit status."""
     args.hv = args.hv or ("xen-dom0" if args.emulator == "bochs" else "xen-domu")
@@ -262,6 +276,6 @@ def main(args: argparse.Namespace) -> int:
         boot = _boot(args, method, Path(name))
         log_path = Path(args.log) if args.log else paths.new_log("run")
         with open(log_path, "wb") as log:
-            status = session.Session(boot, log, args.timeout, interactive=not args.command).run()
+            status = _run(args, boot, log)
     sys.stdout.flush()
     return status

@@ -8,6 +8,7 @@ from typing import IO, Protocol
 
 from pvg.guest import frames, orders
 from pvg.guest.boot import Boot
+from pvg.machine import stale
 
 LAST_WORDS = 1.0        # seconds that a dying guest has to print why
 _WINDOW = 4096          # bytes of recent text in which a death is looked for
@@ -66,10 +67,12 @@ class Guest:
         self.gone = False                       # it has shut down after the command
         self.death: str | None = None        # why the guest died
         self.death_time: float | None = None
+        self.stale = False                      # it died of the emulator's fault: machine/stale.py
         self._log = Lines(session.log, prefix)
         self._out = Lines(sys.stdout.buffer, prefix)
         self._err = Lines(sys.stderr.buffer, prefix)
         self._recent = b""
+        self._printed = b""                     # by its kernel, of late
         self._death_rank = len(session.boot.signs)      # of the sign that death is about
         self._write_fd: int | None = None
         self._answers = 0
@@ -107,6 +110,11 @@ class Guest:
             if match:
                 return
 
+    def _kernel_prints(self, text: bytes) -> None:
+        self._log.write(text)
+        self._printed = (self._printed + text)[-stale.WINDOW:]
+        self.stale = self.stale or stale.is_shown(self._printed)
+
     def acknowledge(self) -> None:
         """Have the guest's init go on."""
         self.send(bytes([frames.ACK]))
@@ -136,7 +144,7 @@ class Guest:
             if isinstance(item, frames.Frame):
                 self._frame(item)
             else:
-                self._log.write(item)
+                self._kernel_prints(item)
                 if self.session.forwarding:
                     self._out.write(item)
                 self.look_for_death(item)
@@ -155,7 +163,7 @@ class Guest:
             # "priority,sequence,microseconds,flags;text", as /dev/kmsg gives it
             head, _, text = frame.payload.partition(b";")
             stamp = int(head.split(b",")[2]) / 1e6 if head.count(b",") >= 2 else 0.0
-            self._log.write(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
+            self._kernel_prints(f"[{stamp:12.6f}] ".encode() + text.split(b"\n")[0] + b"\n")
         elif frame.kind == "c":
             self.session.orders.take(self, frame.payload)
         elif frame.kind == "i":

@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 from pvg.base import errors, patience, plural, progress
 from pvg.guest import console, orders
 from pvg.guest.boot import Boot
-from pvg.machine import emulator
+from pvg.machine import emulator, stale
 from pvg.machine.emulator import Running
 
 END_OF_INPUT = b"\x04"   # Ctrl-D, which the guest's terminal takes for the end
@@ -49,6 +49,7 @@ class Session:
         self._shell_runs = False
         self._line = b""
         self._said = b""            # of late, on any stream
+        self._stale = False         # hypervisor or control domain died of the emulator's fault
         self._replied: set[int] = set()
         self._selector = selectors.DefaultSelector()
 
@@ -168,6 +169,7 @@ class Session:
         """Text of the hypervisor and the control domain: a line may name the guest it is about."""
         self.log.write(data)
         self.log.flush()
+        self._stale = self._stale or stale.is_shown(self._said[-stale.WINDOW:])
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
             about = _ABOUT.match(line)
@@ -207,6 +209,8 @@ class Session:
                 raise errors.RigError(f"{who}{plural.counted(one.decoder.lost, 'piece')} of the "
                                       "guest's output came damaged over its console", log)
             return one.status
+        if one.stale or self._stale:
+            raise errors.EmulatorFault(who + stale.MESSAGE, log, any(guest.up for guest in self.guests))
         if one.death:
             raise errors.GuestDied(who + one.death, log)
         if time.monotonic() >= self.deadline and one.up:

@@ -24,8 +24,7 @@ def check(group: ktap.Group) -> None:
     log = guest.WORK / "console-burst.log"
     run = guest.Run("xen-domu", "pvguest", ["sh", "-c", _BURST + "; echo c > /proc/sysrq-trigger"],
                     timeout=3600, options=["--log", str(log), "--no-network"])
-    for _ in run:
-        pass
+    run.lines()
     text = log.read_bytes().decode("utf-8", "replace") if log.exists() else ""
     # Only what the kernel itself printed ends in a carriage return. A frame may be printed amid a
     # line, and cut a number of it.

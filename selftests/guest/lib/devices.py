@@ -72,7 +72,7 @@ def pair(group: ktap.Group, kernel: str) -> None:
     """Run the scripts for two guests at once; each line that they print begins with their name."""
     chosen = GROUPS["pair"]
     run = _boot(kernel, "pair", chosen, ["--guests", "2"])
-    lines = list(run)
+    lines = run.lines()
     for name in ("guest1", "guest2"):
         inner = group.group(name)
         for program in guest.programs((line.partition(": ")[2] for line in lines

@@ -25,8 +25,7 @@ def _trace(kernel: str, folder: Path, words: Sequence[str],
     counts.unlink(missing_ok=True)
     run = guest.Run("xen-domu", kernel, words, [folder], timeout=7200,
                     options=["--xentrace", str(counts)])
-    for _ in run:
-        pass
+    run.lines()
     found = json.loads(counts.read_text(encoding="utf-8")) if counts.exists() else None
     return found, run
 

@@ -69,8 +69,7 @@ def _end(hv: str, kernel: str, way: str, command: Sequence[str],
     log.parent.mkdir(parents=True, exist_ok=True)
     run = guest.Run(hv, kernel, command, vcpus=2, timeout=1800,
                     options=["--log", str(log), *options])
-    for _ in run:
-        pass
+    run.lines()
     return run, log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 

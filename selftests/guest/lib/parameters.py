@@ -55,7 +55,7 @@ def boot(hv: str, kernel: str, folder: Path, append: str) -> tuple[Report | None
     run = guest.Run(hv, kernel, [f"{guest.FOLDER}/report"], [folder], 2, timeout=BOOT,
                     options=options)
     found = {}
-    for line in run:
+    for line in run.lines():
         name, _, value = line.partition(" ")
         found[name] = value
     return (None if run.status else found), run

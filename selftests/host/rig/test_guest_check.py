@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -121,6 +122,63 @@ class Steps(rigtest.Case):
         run.errors = f"progress\n{said.getvalue()}"
         self.assertEqual(run.tail()[0], "pvguest: the message")
         self.assertIn("line 39", run.tail()[-2])
+
+
+class EmulatorsFault(rigtest.FolderCase):
+    """Programs that had not ended when the emulator's fault ended the guest run again."""
+
+    # The run of one's words: each program ends but the second, which ends the first run.
+    _RUN = """#!/bin/sh
+n=$(cat $0.count 2> /dev/null || echo 0)
+echo $((n + 1)) > $0.count
+for name in "$@"; do
+    case $name in
+    one | two | three)
+        echo "@begin $name"
+        echo "$name in run $n"
+        if [ $name = two ] && [ $n -lt FAULTS ]; then
+            echo "pvguest: MESSAGE" >&2
+            exit 125
+        fi
+        echo "@end $name 0"
+    esac
+done
+"""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        with mock.patch("sys.path", [str(FOLDER), *sys.path]):
+            rigtest.load(FOLDER / "check")
+
+    def programs(self, faults: int) -> tuple[Any, list[tuple[str, list[str], int | None]]]:
+        guest = sys.modules["lib.guest"]
+        rig = self.folder / f"pvguest{faults}"
+        rig.write_text(self._RUN.replace("FAULTS", str(faults)).replace("MESSAGE", guest.stale.MESSAGE))
+        rig.chmod(0o755)
+        names = ("one", "two", "three")
+        run = guest.Run("xen-domu", "pvguest", guest.command(1, names))
+        run.words[0] = str(rig)
+        return run, [(program.name, program.lines, program.status)
+                     for program in guest.programs(run, names)]
+
+    def test_what_is_left_runs_again(self) -> None:
+        run, found = self.programs(1)
+        self.assertEqual(found, [("one", ["one in run 0"], 0), ("two", ["two in run 1"], 0),
+                                 ("three", ["three in run 1"], 0)])
+        self.assertEqual(run.status, 0)
+
+    def test_not_for_ever(self) -> None:
+        run, found = self.programs(9)
+        self.assertEqual(found, [("one", ["one in run 0"], 0), ("two", ["two in run 2"], None),
+                                 ("three", [], None)])
+        self.assertEqual(run.status, 125)
+
+    def test_all_lines_are_those_of_one_run(self) -> None:
+        run, _ = self.programs(0)       # which counts as one
+        rig = Path(run.words[0])
+        rig.write_text(rig.read_text().replace("-lt 0", "-lt 3"))
+        lines = run.lines()
+        self.assertEqual((lines[1], run.status), ("one in run 3", 0))
 
 
 class Translations(rigtest.Case):

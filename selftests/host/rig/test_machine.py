@@ -16,7 +16,7 @@ from pvg.base import errors
 from pvg.conformance import adapter
 from pvg.guest import plan
 from pvg.guest.methods import xen_domu
-from pvg.machine import endings, network, qemu
+from pvg.machine import endings, network, qemu, stale
 from pvg.machine.description import Machine, Module, Network
 from pvg.machine.disks import Disk
 from pvg.machine.endings import End
@@ -165,6 +165,18 @@ class Signs(rigtest.Case):
                          endings.EARLY)
         self.assertEqual(sentence(endings.NATIVE, b"Kernel panic - not syncing: no init\r\n"),
                          "the guest's kernel panicked: no init")
+
+    def test_int3_that_is_not_in_memory(self) -> None:
+        text = (b"[    1.49] Oops: int3: 0000 [#1] SMP\r\n[    1.49] CPU: 0 PID: 0\r\n"
+                b"[    1.49] Code: 00 41 54 55 53 %b <90> e8 45 b6\r\n[    1.49] RSP: e02b:ffff\r\n")
+        self.assertTrue(stale.is_shown(b"before\r\n" + text % b"66"))
+        self.assertFalse(stale.is_shown(text % b"cc"), "one that is there")
+        self.assertFalse(stale.is_shown(text[:text.index(b"<")] % b"66"), "half of the report")
+        self.assertFalse(stale.is_shown((text % b"66").replace(b"[#1]", b"[#2]")),
+                         "the consequence of another fault")
+        self.assertFalse(stale.is_shown((text % b"66").replace(b"int3", b"general protection fault")))
+        # Of the first oops, not of one after it.
+        self.assertFalse(stale.is_shown(text % b"cc" + (text % b"66").replace(b"[#1]", b"[#2]")))
 
     def test_every_end_has_words(self) -> None:
         self.assertEqual(set(endings.WORDS), set(End))

@@ -223,6 +223,20 @@ class BadEnds(rigtest.FolderCase):
         result = run("none", "--", "true", env={"PATH": f"{self.folder}:/usr/bin:/bin"})
         self.ends(result, 125, "broken emulator", "exit 3")
 
+    def test_fault_of_the_emulator_during_the_boot(self) -> None:
+        """The guest boots again, but not for ever."""
+        fake = self.folder / "qemu-system-x86_64"
+        fake.write_text("#!/bin/sh\necho >> $0.runs\n"
+                        "echo '[ 1.0] Oops: int3: 0000 [#1] SMP'\n"
+                        "echo '[ 1.0] Code: 55 53 66 <90> e8 45'\n"
+                        "echo '[ 1.0] Kernel panic - not syncing: Fatal exception in interrupt'\n"
+                        "sleep 5\n")
+        fake.chmod(0o755)
+        result = run("none", "--", "true", env={"PATH": f"{self.folder}:/usr/bin:/bin"})
+        self.ends(result, 125, "a fault of QEMU")
+        self.assertEqual(result.stderr.decode().count("it boots again"), 2)
+        self.assertEqual((self.folder / "qemu-system-x86_64.runs").read_text(), 3 * "\n")
+
     def test_log_that_cannot_be_written(self) -> None:
         result = run("none", "--log", self.folder / "none" / "log", "--", "true")
         self.assertEqual(result.returncode, 2)
