@@ -2,8 +2,8 @@
 """A fault of the emulator: it runs code that the machine's memory does not hold any more.
 
 QEMU 7.2 reads code and translates it, and only then enters the translation in the lists from which
-a write to the code drops it. What another processor writes in between is missed: the former code
-runs from then on. Linux puts an int3 where it changes code, and replaces it when every processor
+a write to the code drops it. It misses what another processor writes in between, and runs the former
+code from then on. Linux puts an int3 where it changes code, and replaces it when every processor
 has confirmed that it has seen it; the translation of the int3 can stay. Then there is an oops
 for an int3 whose dump of the code has none.
 """
@@ -22,4 +22,4 @@ MESSAGE = "the emulator ran an int3 that is no more in memory: a fault of QEMU (
 def is_shown(text: bytes) -> bool:
     """Whether the TEXT of a kernel's console reports such a fault."""
     oops = _OOPS.search(text)
-    return bool(oops) and oops[1] != _INT3
+    return oops is not None and oops[1] != _INT3

@@ -161,7 +161,7 @@ done
         return run, [(program.name, program.lines, program.status)
                      for program in guest.programs(run, names)]
 
-    def test_what_is_left_runs_again(self) -> None:
+    def test_programs_left_run_again(self) -> None:
         run, found = self.programs(1)
         self.assertEqual(found, [("one", ["one in run 0"], 0), ("two", ["two in run 1"], 0),
                                  ("three", ["three in run 1"], 0)])
