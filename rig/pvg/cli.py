@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The dispatcher: discovers sub-commands, parses their words, turns errors into exit statuses."""
 import argparse
+import difflib
 import importlib
 import os
 import pkgutil
@@ -50,8 +51,9 @@ def parse(words: list[str]) -> tuple[Any, argparse.Namespace]:
     if name not in discover():
         if name.startswith("-"):
             raise errors.UsageError(f"unknown option '{' '.join(words)}' (see './pvguest --help')")
-        known = ", ".join(discover())
-        raise errors.UsageError(f"unknown command '{name}'; there are: {known}")
+        near = difflib.get_close_matches(name, discover(), 1)
+        about = f"; is it '{near[0]}'" if near else ""
+        raise errors.UsageError(f"unknown command '{name}'{about}; there are: {', '.join(discover())}")
     module = load(name)
     words, command = words[1:], []
     if getattr(module, "TAKES_COMMAND", False) and "--" in words:

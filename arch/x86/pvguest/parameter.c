@@ -24,6 +24,11 @@ static int pv_number_set(const char *text, const struct kernel_param *param)
 	const struct pvguest_range *range = param->arg;
 	unsigned int value;
 
+	if (!text) {
+		pr_err("%s: no value, where one within %u to %u belongs (%d); ignored\n",
+		       param->name, range->min, range->max, -EINVAL);
+		return -EINVAL;
+	}
 	if (kstrtouint(text, 0, &value) || value < range->min ||
 	    value > range->max) {
 		pr_err("%s: '%.*s' is not within %u to %u (%d); ignored\n",
@@ -43,6 +48,8 @@ static int pv_number_get(char *buffer, const struct kernel_param *param)
 }
 
 const struct kernel_param_ops pvguest_number_ops = {
+	/* Linux would refuse the name alone without our line. */
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
 	.set = pv_number_set,
 	.get = pv_number_get,
 };

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 from pvg.base import errors
 
 
+_MOST_DIGITS = 10       # of no number that an option takes
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that takes no abbreviations and whose error is one line that says what to do next."""
 
@@ -30,7 +33,10 @@ def number(least: int, most: int | None = None, unit: str = "") -> Callable[[str
 
     def parse(text: str) -> int:
         # Only digits: int() takes '1_000', ' 1' and digits of other scripts as well.
-        value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+        digits = text.isascii() and text.isdigit()
+        if digits and len(text) >= _MOST_DIGITS and most is None:
+            raise argparse.ArgumentTypeError(f"'{text[:_MOST_DIGITS]}...' is too large a number")
+        value = int(text) if digits and len(text) < _MOST_DIGITS else None
         if value is None or value < least or (most is not None and value > most):
             raise argparse.ArgumentTypeError(f"'{text}' is not {rule}")
         return value

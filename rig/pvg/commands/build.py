@@ -14,7 +14,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="which one (default: pvguest; may be given more than once): pvguest "
                              "is Linux with our port, mainline with Linux's own, native with none; "
                              "-full adds what a distribution's kernel has on, -debug the port's "
-                             f"checks of itself; all: {', '.join(build.BASES)}")
+                             "checks of itself, -checks those and Linux's; "
+                             f"all: {', '.join(build.BASES)}")
     parser.add_argument("--linux", default=releases.default(), choices=releases.names(),
                         help="Linux release (default: %(default)s)")
     parser.epilog = ("example: ./pvguest build --kernel mainline\n"

@@ -38,9 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "example: ./pvguest check --long --shard 2/8\n"
                      "A suite is an executable selftests/NAME/check that prints KTAP; its whole output is\n"
                      "in build/log/check-NAME.log. It finds PVGUEST_LONG=1 in its environment when the slow\n"
-                     "tests are to run. Results of\n"
-                     f"long runs are in build/results; {results.PAGE} says how far the last one got\n"
-                     "and with which results.")
+                     f"tests are to run. Results of long runs are in build/results; {results.PAGE} says how\n"
+                     "far the last one got and with which results.")
 
 
 def _run_all(units: List[suites.Unit], jobs: int, long: bool,

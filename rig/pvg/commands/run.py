@@ -143,8 +143,12 @@ def _check(args: argparse.Namespace, method: methods.Method) -> None:
     if args.orders and not (method.tool_stack and args.command):
         raise errors.UsageError("--orders needs --hv xen-domu, where there is a control domain,"
                                 " and a COMMAND")
-    if args.guests > 1 and (not method.tool_stack or not args.command or args.xentrace):
-        raise errors.UsageError("--guests needs --hv xen-domu, a COMMAND and no --xentrace")
+    if args.guests > 1:
+        lacks = [what for what, is_there in (("--hv xen-domu", method.tool_stack),
+                                             ("a COMMAND behind '--'", args.command),
+                                             ("no --xentrace", not args.xentrace)) if not is_there]
+        if lacks:
+            raise errors.UsageError(f"--guests {args.guests} needs {' and '.join(lacks)}")
     if args.icount and args.vcpus > 1:
         raise errors.UsageError("--icount counts on one CPU: leave --vcpus out")
     if args.gdb is not None and not in_bochs:

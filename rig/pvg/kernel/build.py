@@ -15,7 +15,7 @@ from pvg.base import arguments, errors, files, packages, paths, progress, releas
 from pvg.kernel import linux
 
 BASES = ("pvguest", "mainline", "native")
-NAMES = BASES + tuple(base + "-full" for base in BASES) + ("pvguest-debug",)
+NAMES = BASES + tuple(base + "-full" for base in BASES) + ("pvguest-debug", "pvguest-checks")
 
 # Folders of this repository that end up in the pvguest kernel.
 COMPILED = ("arch", "drivers", "hypercall-abi/include", "Kbuild", "Kconfig")
@@ -35,7 +35,8 @@ def _jobs() -> int:
 class Kernel:
     """One kernel: NAME is pvguest, mainline or native, with -full for the full configuration.
 
-    pvguest-debug has the port's checks of itself (CONFIG_PVGUEST_DEBUG).
+    pvguest-debug has the port's checks of itself (CONFIG_PVGUEST_DEBUG), pvguest-checks those and
+    Linux's: lock order, page tables, memory, undefined behaviour.
 
     Its build folder, build/linux-<release>/<name>, is a link to a folder right below the source:
     Linux then calls the compiler with relative paths only, so that the compiler cache serves every

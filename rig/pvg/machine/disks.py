@@ -60,6 +60,8 @@ class Request:
                 raise errors.UsageError(f"--disk {text}: there is neither such a file nor a word "
                                         f"'{word}'; words are {', '.join(WORDS)}")
             words.add(word)
+        if not name:
+            raise errors.UsageError(f"--disk '{text}': no file is named")
         if os.path.isdir(name):
             raise errors.UsageError(f"--disk {name}: is a folder, not a file")
         if not (os.path.isfile(name) or os.path.exists(name) and Path(name).is_block_device()):

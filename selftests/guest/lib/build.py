@@ -21,6 +21,9 @@ SMP_PROGRAMS = ("system", "smp", "vcpus", "events", "accessed", "clocks", "cow",
                 "segments", "reaper", "aliases", "concurrency")
 # In a kernel that checks itself; the last one looks at what the checks found.
 DEBUG_PROGRAMS = ("smp", "accessed", "cow", "process", "selfcheck")
+# In one with Linux's checks as well: the log is looked at by system, and before selfcheck fills it.
+CHECKS_PROGRAMS = ("smp", "cow", "process", "mappings", "signals", "segments", "accessed", "swap",
+                   "events", "reaper", "aliases", "system", "selfcheck")
 # In a kernel with the options of a distribution.
 FULL_PROGRAMS = ("cgroup", "smp", "cow", "swap", "mappings", "process", "system",
                  "concurrency")
@@ -29,7 +32,7 @@ SHARED_PROGRAMS = ("fpu",)
 # With the older of the two event-channel ABIs.
 TWO_LEVEL_PROGRAMS = ("events", "vcpus")
 # All of them, each once.
-ALL_PROGRAMS = tuple(dict.fromkeys((*PROGRAMS, *SMP_PROGRAMS, *DEBUG_PROGRAMS, *FULL_PROGRAMS,
+ALL_PROGRAMS = tuple(dict.fromkeys((*PROGRAMS, *SMP_PROGRAMS, *DEBUG_PROGRAMS, *CHECKS_PROGRAMS, *FULL_PROGRAMS,
                                     *SHARED_PROGRAMS, *TWO_LEVEL_PROGRAMS)))
 MODULES = ("pvguest_test.ko", "pvguest_vcpu_test.ko", "pvguest_tlb.ko")
 PORT_MODULES = ("pvguest_event_test.ko",)       # need our port

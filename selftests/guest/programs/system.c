@@ -198,6 +198,8 @@ TEST(kernel_log_is_clean)
 		"BUG:", "WARNING:", "Call Trace:", "Oops", "INFO: rcu",
 		"soft lockup", "nobody cared", "Bad page", "bad pmd",
 		"general protection fault, ", "unable to handle",
+		"UBSAN:", "INFO: task", "INFO: possible",
+		"INFO: trying to register", "INFO: suspicious",
 	};
 	char *log;
 

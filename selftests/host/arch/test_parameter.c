@@ -72,6 +72,10 @@ static void number_out_of_range(void **state)
 		       "shim.size: 'Y' is not within 1 to 3600 (-22); ignored\n");
 	expect_refused(&shim_param_size, "",
 		       "shim.size: '' is not within 1 to 3600 (-22); ignored\n");
+	/* The name alone on the command line. */
+	assert_true(shim_param_size.ops->flags & KERNEL_PARAM_OPS_FL_NOARG);
+	expect_refused(&shim_param_size, NULL,
+		       "shim.size: no value, where one within 1 to 3600 belongs (-22); ignored\n");
 	/* A terminal obeys what comes after ESC. */
 	expect_refused(&shim_param_size, "12\033[2J",
 		       "shim.size: '12' is not within 1 to 3600 (-22); ignored\n");

@@ -59,7 +59,11 @@ class Boot(FolderCase):
                  "pvguest.early_console=0": "pvguest.early_console: '0' given, but it takes no "
                                             "value (-22)",
                  "pvbus.kept_pages=-1": "pvbus.kept_pages: '-1' is not within 0 to 4294967295 (-22)",
-                 "pvnet.max_queues=65": "pvnet.max_queues: '65' is not within 0 to 64 (-22)"}
+                 "pvnet.max_queues=65": "pvnet.max_queues: '65' is not within 0 to 64 (-22)",
+                 "pvblk.ring_order": "pvblk.ring_order: no value, where one within 0 to 4 belongs "
+                                     "(-22)",
+                 "pvnet.quues=2": "pvnet.quues: there is no such parameter (-2)",
+                 "pvbus.x": "pvbus.x: there is no such parameter (-2)"}
         written = {"pvblk.timeout": "is not within 1 to 3600 (-22)",
                    "pvnet.lend": "is neither 0 nor 1 (-22)"}
         files = [f"/sys/module/{name.replace('.', '/parameters/')}" for name in written]
@@ -73,6 +77,7 @@ class Boot(FolderCase):
         for text in (*lines.values(), *(f"{name}: '9999' {text}" for name, text in written.items())):
             with self.subTest(text):
                 self.assertEqual(log.count(f"{text}; ignored\n"), 1, log)
+        self.assertEqual(log.count("there is no such parameter"), 2, log)
 
     def test_processors_stop_and_come_back(self) -> None:
         done = run("xen-dom0", "--vcpus", 3, "--", "sh", "-c",

@@ -45,6 +45,22 @@ class Words(rigtest.FolderCase):
     def test_missing_disk(self) -> None:
         self.complains("run", "--disk", self.folder / "none", "--", "true", about="no such file")
 
+    def test_disk_without_a_file(self) -> None:
+        for text in ("", ",ro"):
+            self.complains("run", "--disk", text, "--", "true", about=f"--disk '{text}': no file is named")
+
+    def test_several_guests_and_what_they_lack(self) -> None:
+        self.complains("run", "--guests", "2", about="--guests 2 needs a COMMAND behind '--'")
+        self.complains("run", "--guests", "2", "--hv", "none",
+                       about="--guests 2 needs --hv xen-domu and a COMMAND")
+
+    def test_number_of_many_digits(self) -> None:
+        self.complains("run", "--vcpus", "9" * 99, "--", "true", about="'9999999999...' is too large")
+
+    def test_misspelt_command(self) -> None:
+        self.complains("runs", about="is it 'run'")
+        self.complains("nonesuch", about="unknown command 'nonesuch'; there are")
+
     def test_missing_hypervisor(self) -> None:
         self.complains("run", "--hv", "xen-dom0", "--xen", self.folder / "none", "--", "true",
                        about="no such file")

@@ -46,9 +46,10 @@ class Steps(rigtest.Case):
 
     def test_groups_that_need_more_kernels_only_where_no_other_has_the_program(self) -> None:
         self.assertEqual(self.steps("--program", "selfcheck"),
-                         [("xen-dom0", "debug", ["selfcheck"])])
+                         [("xen-dom0", "debug", ["selfcheck"]), ("xen-dom0", "checks", ["selfcheck"]),
+                          ("xen-domu", "checks", ["selfcheck"])])
         names = {name for _, name, _ in self.steps("--program", "smp", long="1")}
-        self.assertEqual(names, {"smp", "debug", "full"})
+        self.assertEqual(names, {"smp", "debug", "checks", "full"})
 
     def test_a_group_that_is_named_runs_any_program_of_its_kind(self) -> None:
         self.assertEqual(self.steps("--group", "programs", "--program", "smp", "--hv", "xen-domu"),
@@ -76,7 +77,7 @@ class Steps(rigtest.Case):
         short, long = self.steps(), self.steps(long="1")
         self.assertEqual({name for _, name, _ in long}, set(self.program.groups()))
         self.assertEqual({name for _, name, _ in long} - {name for _, name, _ in short},
-                         {"debug", "full", "l1tf", "many"})
+                         {"debug", "checks", "full", "l1tf", "many"})
 
     def test_peers_run_programs_without_the_port(self) -> None:
         self.assertEqual(self.steps("--kernel", "native"),
@@ -89,7 +90,7 @@ class Steps(rigtest.Case):
                              (("--hv", "none"), "--kernel pvguest runs on xen-dom0 and xen-domu"),
                              (("--program", "nothing"), "--program nothing: no such program"),
                              (("--group", "x86", "--program", "cow"),
-                              "--program cow: not in group x86, but in programs, smp, debug, full$"),
+                              "--program cow: not in group x86, but in programs, smp, debug, checks, full$"),
                              (("--group", "smp", "--group", "l1tf", "--program", "tlb_share"),
                               "--program tlb_share: not in group smp or l1tf, but in tlb$"),
                              (("--group", "tlb", "--program", "tlb_share", "--hv", "xen-domu"),

@@ -13,7 +13,7 @@ from pvg.guest.plan import Plan
 
 NAMES = ("xen-domu", "xen-dom0", "none")
 # Kernels that run on Xen; the first is meant where none is named.
-ON_XEN = ("pvguest", "pvguest-full", "pvguest-debug", "mainline", "mainline-full")
+ON_XEN = ("pvguest", "pvguest-full", "pvguest-debug", "pvguest-checks", "mainline", "mainline-full")
 
 
 @dataclasses.dataclass(frozen=True)
