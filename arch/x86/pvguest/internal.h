@@ -6,10 +6,8 @@
 #ifndef PVGUEST_INTERNAL_H
 #define PVGUEST_INTERNAL_H
 
-#include <linux/init.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <asm/desc.h>
 #include <asm/paravirt.h>
@@ -39,8 +37,6 @@ void pvguest_start(struct start_info *si);
 void pvguest_boot_cpu_ready(void);
 
 /* Of Linux, declared in no header of its own, or only for its own port. */
-extern const struct kernel_param __start___param[], __stop___param[];
-extern const struct obs_kernel_param __setup_start[], __setup_end[];
 void early_xen_iret_patch(void);
 void noist_exc_debug(struct pt_regs *regs);
 void noist_exc_machine_check(struct pt_regs *regs);

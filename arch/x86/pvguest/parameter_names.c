@@ -12,7 +12,7 @@
 #include <linux/string.h>
 #include <pvguest/parameter.h>
 
-#include "internal.h"
+#include "parameter_names.h"
 
 /* The port and the drivers; none of them is a module. */
 static const char * const pv_prefixes[] __initconst = {
