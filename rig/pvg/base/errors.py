@@ -26,10 +26,15 @@ class RigError(PvgError):
 
 
 class EmulatorFault(RigError):
-    """The emulator ran what the guest's memory did not hold; started: COMMAND may have begun."""
+    """The emulator ran what the memory of the guest that WHO names did not hold.
 
-    def __init__(self, message: str, log: str | Path | None, started: bool) -> None:
-        super().__init__(message, log)
+    started: the command may have begun
+    """
+
+    MESSAGE = "the emulator ran an int3 that is no more in memory: a fault of QEMU (rig/README.md); run it again"
+
+    def __init__(self, who: str, log: str | Path | None, started: bool) -> None:
+        super().__init__(who + self.MESSAGE, log)
         self.started = started
 
 

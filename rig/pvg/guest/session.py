@@ -210,7 +210,7 @@ class Session:
                                       "guest's output came damaged over its console", log)
             return one.status
         if one.stale or self._stale:
-            raise errors.EmulatorFault(who + stale.MESSAGE, log, any(guest.up for guest in self.guests))
+            raise errors.EmulatorFault(who, log, any(guest.up for guest in self.guests))
         if one.death:
             raise errors.GuestDied(who + one.death, log)
         if time.monotonic() >= self.deadline and one.up:

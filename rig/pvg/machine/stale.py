@@ -16,8 +16,6 @@ _INT3 = b"cc"
 
 WINDOW = 4096           # bytes of a console's text that may hold the whole of it
 
-MESSAGE = "the emulator ran an int3 that is no more in memory: a fault of QEMU (rig/README.md); run it again"
-
 
 def is_shown(text: bytes) -> bool:
     """Whether the TEXT of a kernel's console reports such a fault."""

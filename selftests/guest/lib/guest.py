@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pvg.base import errors, files, ktap, progress, releases
-from pvg.machine import stale
 
 REPO = Path(__file__).resolve().parents[3]
 BUILD = REPO / "build"
@@ -65,7 +64,7 @@ class Run:
 
     def is_emulators_fault(self) -> bool:
         """Whether the run ended because the emulator ran what the guest does not have."""
-        found = self.status == errors.EXIT_RIG and stale.MESSAGE in self.errors
+        found = self.status == errors.EXIT_RIG and errors.EmulatorFault.MESSAGE in self.errors
         if found:
             progress.say(self.errors.splitlines()[0].removeprefix(progress.PREFIX))
         return found

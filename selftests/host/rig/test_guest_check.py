@@ -154,7 +154,7 @@ done
     def programs(self, faults: int) -> tuple[Any, list[tuple[str, list[str], int | None]]]:
         guest = sys.modules["lib.guest"]
         rig = self.folder / f"pvguest{faults}"
-        rig.write_text(self._RUN.replace("FAULTS", str(faults)).replace("MESSAGE", guest.stale.MESSAGE))
+        rig.write_text(self._RUN.replace("FAULTS", str(faults)).replace("MESSAGE", errors.EmulatorFault.MESSAGE))
         rig.chmod(0o755)
         names = ("one", "two", "three")
         run = guest.Run("xen-domu", "pvguest", guest.command(1, names))
