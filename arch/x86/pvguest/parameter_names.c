@@ -12,8 +12,6 @@
 #include <linux/string.h>
 #include <pvguest/parameter.h>
 
-#include "parameter_names.h"
-
 /* The port and the drivers; none of them is a module. */
 static const char * const pv_prefixes[] __initconst = {
 	"pvguest.", "pvbus.", "pvcon.", "pvblk.", "pvnet.", "pvuser.",
@@ -33,8 +31,12 @@ static bool __init pv_is_parameter(const char *name)
 {
 	const struct obs_kernel_param *early;
 	const struct kernel_param *param;
+	const char *last = strrchr(name, '.');
 	size_t len = strlen(name);
 
+	/* Every driver has it. */
+	if (IS_ENABLED(CONFIG_DYNAMIC_DEBUG) && last && !strcmp(last, ".dyndbg"))
+		return true;
 	for (param = __start___param; param < __stop___param; param++)
 		if (parameq(name, param->name))
 			return true;

@@ -34,9 +34,10 @@ def number(least: int, most: int | None = None, unit: str = "") -> Callable[[str
     def parse(text: str) -> int:
         # Only digits: int() takes '1_000', ' 1' and digits of other scripts as well.
         digits = text.isascii() and text.isdigit()
-        if digits and len(text) >= _MOST_DIGITS and most is None:
+        large = digits and len(text.lstrip("0")) >= _MOST_DIGITS
+        if large and most is None:
             raise argparse.ArgumentTypeError(f"'{text[:_MOST_DIGITS]}...' is too large a number")
-        value = int(text) if digits and len(text) < _MOST_DIGITS else None
+        value = int(text[-_MOST_DIGITS:]) if digits and not large else None
         if value is None or value < least or (most is not None and value > most):
             raise argparse.ArgumentTypeError(f"'{text}' is not {rule}")
         return value

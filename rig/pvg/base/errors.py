@@ -31,7 +31,9 @@ class EmulatorFault(RigError):
     started: the command may have begun
     """
 
-    MESSAGE = "the emulator ran an int3 that is no more in memory: a fault of QEMU (rig/README.md); run it again"
+    MESSAGE = "the emulator ran an int3 that is no more in memory: a fault of QEMU (rig/README.md)"
+
+    WHILE_BOOTING = "a fault of QEMU ended the guest while it booted (rig/README.md)"
 
     def __init__(self, who: str, log: str | Path | None, started: bool) -> None:
         super().__init__(who + self.MESSAGE, log)

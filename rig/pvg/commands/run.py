@@ -264,7 +264,7 @@ def _run(args: argparse.Namespace, boot: Boot, log: IO[bytes]) -> int:
         except errors.EmulatorFault as fault:
             if fault.started or not left:
                 raise
-            progress.say(f"{fault}: it boots again")
+            progress.say(f"{fault.WHILE_BOOTING}; it boots again")
     raise AssertionError
 
 

@@ -79,6 +79,10 @@ class Emulator(abc.ABC):
     def check(self, accel: str, icount: bool) -> None:
         """Raise UsageError if no machine of this emulator can be made like that here."""
 
+    def may_run_stale_code(self, machine: Machine) -> bool:
+        """Whether it has the fault that stale.py describes, with MACHINE."""
+        return False
+
     @abc.abstractmethod
     def prepare(self) -> None:
         """Have the packages that the emulator needs."""

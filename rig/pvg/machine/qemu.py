@@ -37,6 +37,9 @@ class Qemu(emulator.Emulator):
                 raise errors.UsageError("--icount counts emulated instructions: it needs "
                                         "--accel tcg")
 
+    def may_run_stale_code(self, machine: Machine) -> bool:
+        return machine.accel == "tcg" and machine.cpus > 1
+
     def prepare(self) -> None:
         packages.require(packages.FOR_RUN)
 

@@ -10,8 +10,8 @@ for an int3 whose dump of the code has none.
 import re
 
 # The first oops: after it nothing is as it was.
-_OOPS = re.compile(rb"Oops: int3: \d+ \[#1\].*?\bCode: (?:[0-9a-f]{2} )*?([0-9a-f]{2}) <[0-9a-f]{2}>",
-                   re.DOTALL)
+_OOPS = re.compile(rb"Oops: int3: \d+ \[#1\](?:(?!\bCode:).)*\bCode: (?:[0-9a-f]{2} )*?([0-9a-f]{2}) "
+                   rb"<[0-9a-f]{2}>", re.DOTALL)
 _INT3 = b"cc"
 
 WINDOW = 4096           # bytes of a console's text that may hold the whole of it

@@ -138,7 +138,7 @@ for name in "$@"; do
         echo "@begin $name"
         echo "$name in run $n"
         if [ $name = two ] && [ $n -lt FAULTS ]; then
-            echo "pvguest: MESSAGE" >&2
+            printf 'pvguest: MESSAGE\npvguest: log: %s\n' $0.log >&2
             exit 125
         fi
         echo "@end $name 0"
@@ -151,11 +151,14 @@ done
         with mock.patch("sys.path", [str(FOLDER), *sys.path]):
             rigtest.load(FOLDER / "check")
 
-    def programs(self, faults: int) -> tuple[Any, list[tuple[str, list[str], int | None]]]:
+    def programs(self, faults: int, log: str = ""
+                 ) -> tuple[Any, list[tuple[str, list[str], int | None]]]:
+        """The run whose first FAULTS the emulator ends, with LOG before; and the programs."""
         guest = sys.modules["lib.guest"]
         rig = self.folder / f"pvguest{faults}"
         rig.write_text(self._RUN.replace("FAULTS", str(faults)).replace("MESSAGE", errors.EmulatorFault.MESSAGE))
         rig.chmod(0o755)
+        Path(f"{rig}.log").write_text(f"[ 1.0] Linux\n{log}[ 7.0] Oops: int3: 0000 [#1]\n")
         names = ("one", "two", "three")
         run = guest.Run("xen-domu", "pvguest", guest.command(1, names))
         run.words[0] = str(rig)
@@ -173,6 +176,17 @@ done
         self.assertEqual(found, [("one", ["one in run 0"], 0), ("two", ["two in run 2"], None),
                                  ("three", [], None)])
         self.assertEqual(run.status, 125)
+
+    def test_no_other_finding_is_lost(self) -> None:
+        _, found = self.programs(1, log="[ 6.0] WARNING: possible circular locking\n")
+        self.assertEqual([status for _, _, status in found], [0, None, None])
+        rig = self.folder / "pvguest1.count"
+        self.assertEqual(rig.read_text(), "1\n")
+
+    def test_failure_of_the_program_that_was_cut_off_counts(self) -> None:
+        with mock.patch.object(self, "_RUN", self._RUN.replace('"$name in', '"not ok $name in')):
+            _, found = self.programs(1)
+        self.assertEqual([status for _, _, status in found], [0, None, None])
 
     def test_all_lines_are_those_of_one_run(self) -> None:
         run, _ = self.programs(0)       # which counts as one

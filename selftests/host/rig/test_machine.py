@@ -175,6 +175,9 @@ class Signs(rigtest.Case):
         self.assertFalse(stale.is_shown((text % b"66").replace(b"[#1]", b"[#2]")),
                          "the consequence of another fault")
         self.assertFalse(stale.is_shown((text % b"66").replace(b"int3", b"general protection fault")))
+        # Of its own dump of code, not of the one of a program below it.
+        self.assertFalse(stale.is_shown((text % b"66").replace(b"Code: 00", b"Code: (XEN) 00")
+                                        + b"[    1.49] Code: 0f 05 <48> 3d\r\n"))
         # Of the first oops, not of one after it.
         self.assertFalse(stale.is_shown(text % b"cc" + (text % b"66").replace(b"[#1]", b"[#2]")))
 

@@ -233,7 +233,7 @@ class BadEnds(rigtest.FolderCase):
                         "sleep 5\n")
         fake.chmod(0o755)
         result = run("none", "--", "true", env={"PATH": f"{self.folder}:/usr/bin:/bin"})
-        self.ends(result, 125, "a fault of QEMU")
+        self.ends(result, 125, "no more in memory: a fault of QEMU")
         self.assertEqual(result.stderr.decode().count("it boots again"), 2)
         self.assertEqual((self.folder / "qemu-system-x86_64.runs").read_text(), 3 * "\n")
 
