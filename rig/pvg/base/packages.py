@@ -16,6 +16,7 @@ FOR_DEBIAN = ("e2fsprogs", "mmdebstrap", "qemu-utils")
 FOR_RUN = ("busybox-static", "gcc", "libc6-dev", "qemu-system-x86")
 FOR_BOCHS = ("bochs", "bochs-term", "bochsbios", "grub-common", "grub-pc-bin", "vgabios")
 FOR_CONFORMANCE = ("gcc", "libc6-dev", "libxen-dev", "make", "python3-yaml", "qemu-system-x86")
+FOR_XEN = ("binutils", "bison", "flex", "gcc", "libc6-dev", "make", "python3")
 FOR_FUZZ = ("clang-14", "libclang-rt-14-dev", "make")
 FOR_HOST = ("binutils", "cpio", "gcc", "git", "libc6-dev", "libcmocka-dev", "libxen-dev", "make",
             "procps", "python3-yaml", *FOR_FUZZ)

@@ -23,11 +23,11 @@ class Reader:
         line = node if isinstance(node, int) else node.start_mark.line + 1
         self.problems.append(f"{self.name}:{line}: {text}")
 
-    def compose(self) -> yaml.MappingNode | None:
-        """The file's top node, a mapping, or None after complaining."""
+    def top(self) -> yaml.Node | None:
+        """The file's top node, or None after complaining."""
         try:
             with open(self.path, encoding="utf-8") as stream:
-                node = yaml.SafeLoader(stream).get_single_node()
+                node: yaml.Node | None = yaml.SafeLoader(stream).get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self.complain(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")
@@ -35,8 +35,17 @@ class Reader:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             self.complain(1, f"not YAML: {' '.join(str(error).split())}")
             return None
+        if node is None:
+            self.complain(1, "the file is empty")
+        return node
+
+    def compose(self) -> yaml.MappingNode | None:
+        """The file's top node, a mapping, or None after complaining."""
+        node = self.top()
+        if node is None:
+            return None
         if not isinstance(node, yaml.MappingNode):
-            self.complain(node or 1, "the file is not a mapping")
+            self.complain(node, "the file is not a mapping")
             return None
         return node
 

@@ -31,6 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "SIGINT, SIGTERM\n"
                      "example: ./pvguest conformance --area evtchn --junit results.xml\n"
                      "example: ./pvguest conformance --case 'fifo_*'\n"
+                     "example: ./pvguest conformance --planted selftests/abi/planted/xen-4.17.yaml "
+                     "--xen-source DIR --check\n"
                      "The table of results is the output; consoles are in build/log/conformance-NAME, and\n"
                      "results of a run of all cases in build/conformance/results for './pvguest report'.")
     parser.add_argument("--hv", default="xen-dom0", metavar="NAME",
@@ -63,6 +65,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mutants", metavar="N|all|NAME,...", nargs="?", const="all",
                         help="check that a case fails for each injected fault: for N of them, for "
                              "all (if nothing follows), or for those named")
+    planted = parser.add_argument_group(
+        "faults planted in a hypervisor's sources (docs/adding-a-case.md)")
+    planted.add_argument("--planted", type=arguments.file, metavar="FILE",
+                         help="build a hypervisor for each replacement of text that FILE lists, run "
+                              "the cases on it, and say which faults none noticed; goes on where a "
+                              "run before it ended; takes --json")
+    planted.add_argument("--xen-source", type=arguments.folder, metavar="DIR",
+                         help="the sources, which are copied to build/planted and stay as they are")
+    planted.add_argument("--faults", metavar="N|all|ID,...", default="",
+                         help="try N faults of the list, all (default), or those named")
+    planted.add_argument("--check", action="store_true",
+                         help="say whether each replacement fits the sources; build and run nothing")
     parser.add_argument("--contract", action="store_true",
                         help="check that the adapter itself keeps its contract "
                              "(docs/adding-a-hypervisor.md)")
@@ -123,7 +137,11 @@ def make_setup(args: argparse.Namespace) -> run.Setup:
     if accel == "kvm" and path.parent == ADAPTERS:
         qemu.check_kvm()
     options = ["--accel", accel]
-    if args.xen:
+    if args.planted:
+        if facts.get("own-xen") != "yes":
+            raise errors.UsageError(f"adapter {path.name} cannot take --planted: it has a hypervisor "
+                                    "of its own")
+    elif args.xen:
         if facts.get("own-xen") != "yes":
             raise errors.UsageError(f"adapter {path.name} cannot take --xen")
         options += ["--xen", str(xen.binary(args.xen))]
@@ -215,6 +233,15 @@ def run_cases(args: argparse.Namespace, cases: Sequence[suite.Case]) -> int:
     return errors.EXIT_TIMEOUT if campaign.late else 0
 
 
+def plant(args: argparse.Namespace, cases: Sequence[suite.Case]) -> int:
+    """Do what --planted and the options that go with it say."""
+    from pvg.conformance import planted
+    if args.check:
+        return planted.check(Path(args.planted), Path(args.xen_source))
+    faults = planted.select(Path(args.planted), Path(args.xen_source), args.faults or "all")
+    return planted.main(args, make_setup(args), cases, faults)
+
+
 def _write(args: argparse.Namespace, about: report.About, results: Sequence[run.Result]) -> None:
     """Write RESULTS to the files that ARGS name."""
     for target, text in ((args.ktap, report.ktap),
@@ -228,12 +255,32 @@ def _write(args: argparse.Namespace, about: report.About, results: Sequence[run.
 
 def _check_together(args: argparse.Namespace) -> None:
     """Refuse options that say different things of what is to be done."""
-    tasks = [name for name in ("coverage", "list", "contract", "mutants") if getattr(args, name)]
+    tasks = [name for name in ("coverage", "list", "contract", "mutants", "planted")
+             if getattr(args, name)]
     if len(tasks) > 1:
         raise errors.UsageError(f"--{tasks[0]} does not go with --{tasks[1]}")
     results = [name for name in ("ktap", "junit", "json") if getattr(args, name)]
-    if tasks and results:
+    if args.planted:
+        _check_planted(args, results)
+    elif tasks and results:
         raise errors.UsageError(f"--{tasks[0]} does not go with --{results[0]}")
+    else:
+        for option in ("xen_source", "faults", "check"):
+            if getattr(args, option):
+                raise errors.UsageError(f"--{option.replace('_', '-')} needs --planted")
+
+
+def _check_planted(args: argparse.Namespace, results: Sequence[str]) -> None:
+    """Refuse options that --planted lacks, or does not go with."""
+    if not args.xen_source:
+        raise errors.UsageError("--planted needs --xen-source, the folder of the sources")
+    if args.xen:
+        raise errors.UsageError("--planted does not go with --xen: it builds hypervisors")
+    for name in results:
+        if args.check or name != "json":
+            raise errors.UsageError(f"--{'check' if args.check else 'planted'} does not go with --{name}")
+    if args.check and args.faults:
+        raise errors.UsageError("--check does not go with --faults: it looks at the whole list")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -253,6 +300,8 @@ def main(args: argparse.Namespace) -> int:
     if args.contract:
         from pvg.conformance import contract
         return contract.main(make_setup(args))
+    if args.planted:
+        return plant(args, cases)
     if args.mutants:
         from pvg.conformance import mutants
         chosen = mutants.choose(mutants.load(), args.mutants)

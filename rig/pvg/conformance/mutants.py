@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import yaml
 
 from pvg.base import errors, paths, plural, progress
-from pvg.conformance import build, run, suite
+from pvg.conformance import build, hunt, run, suite
 
 TABLE = suite.ABI / "mutants" / "mutants.def"
 SURVIVORS = suite.ABI / "mutants" / "survivors.yaml"
@@ -22,7 +22,6 @@ ROW = re.compile(r'^M\((?P<name>\w+), "(?P<areas>[\w,]+)", ', re.MULTILINE)
 
 # A guest that stops talking for so long has noticed, too.
 SILENCE = 10
-REQUIRED = 0.95
 
 
 @dataclass
@@ -33,6 +32,11 @@ class Mutant:
     name: str
     areas: list[str]
     killer: str = ""
+
+    @property
+    def where(self) -> str:
+        """The areas whose cases are to notice it."""
+        return ",".join(self.areas)
 
 
 def load() -> list[Mutant]:
@@ -62,26 +66,9 @@ def expected_survivors(mutants: Sequence[Mutant]) -> dict[str, str]:
     return result
 
 
-def sample(mutants: list[Mutant], count: int) -> list[Mutant]:
-    """COUNT of MUTANTS, evenly spread over the table."""
-    if count >= len(mutants):
-        return mutants
-    return [mutants[index * len(mutants) // count] for index in range(count)]
-
-
 def choose(mutants: list[Mutant], word: str) -> list[Mutant]:
     """Those of MUTANTS that WORD means: all, how many, or names between commas."""
-    if word == "all":
-        return mutants
-    if word.isdigit() and int(word):
-        return sample(mutants, int(word))
-    names = set(word.split(","))
-    chosen = [mutant for mutant in mutants if mutant.name in names]
-    if len(chosen) < len(names):
-        unknown = sorted(names - {mutant.name for mutant in chosen})
-        raise errors.UsageError("--mutants takes a number from 1, 'all' or names; "
-                                f"no '{unknown[0]}'")
-    return chosen
+    return hunt.choose(mutants, word, "--mutants")
 
 
 class Hunt:
@@ -108,16 +95,17 @@ class Hunt:
 
     def _try(self, mutant: Mutant) -> None:
         mine = [c for c in self.cases if c.area in mutant.areas and c.part == "single"]
-        for group in ([c for c in mine if not c.alone], [c for c in mine if c.alone]):
-            if not group:
-                continue
-            campaign = run.Campaign(
-                self.setup, self.images, paths.LOGS / "mutants" / mutant.name, workers=1,
-                mutant=mutant.number, stop_early=True, silence=SILENCE)
-            for result in campaign.run(group):
-                if result.result in ("fail", "error"):
-                    mutant.killer = result.case.name
-                    return
+        groups = ([c for c in mine if not c.alone], [c for c in mine if c.alone])
+        for result in hunt.results(groups, lambda: self._campaign(mutant)):
+            if result.result in ("fail", "error"):
+                mutant.killer = result.case.name
+                return
+
+    def _campaign(self, mutant: Mutant) -> run.Campaign:
+        """A campaign with MUTANT switched on."""
+        return run.Campaign(
+            self.setup, self.images, paths.LOGS / "mutants" / mutant.name, workers=1,
+            mutant=mutant.number, stop_early=True, silence=SILENCE)
 
 
 def main(args: Namespace, setup: run.Setup, cases: Sequence[suite.Case],
@@ -129,17 +117,6 @@ def main(args: Namespace, setup: run.Setup, cases: Sequence[suite.Case],
     started = time.monotonic()
     with line:
         Hunt(setup, images, cases, args.jobs).run(mutants, line)
-    alive = [mutant for mutant in mutants if not mutant.killer]
-    line.finish(f"{len(mutants) - len(alive)} killed")
-    for mutant in mutants:
-        if mutant.killer and mutant.name in reasons:
-            print(f"killed after all: {mutant.name} by {mutant.killer}; take it off "
-                  f"{paths.shown(SURVIVORS)}")
-    unexplained = [mutant for mutant in alive if mutant.name not in reasons]
-    for mutant in alive:
-        print(f"survived: {mutant.name} ({','.join(mutant.areas)}): "
-              f"{reasons.get(mutant.name, 'no reason known')}")
-    share = 1 - len(alive) / len(mutants)
-    print(f"{plural.counted(len(mutants), 'mutant')}, {len(mutants) - len(alive)} killed ({share:.1%}) "
-          f"in {time.monotonic() - started:.0f} s")
-    return 1 if unexplained or share < REQUIRED else 0
+    line.finish(f"{sum(bool(mutant.killer) for mutant in mutants)} killed")
+    return hunt.verdict("mutant", mutants, reasons, paths.shown(SURVIVORS),
+                        time.monotonic() - started)

@@ -45,13 +45,17 @@ NAMELESS = ("unknown", "(neither a guest nor the adapter named it)")
 
 @dataclass
 class Result:
-    """Result of one case."""
+    """Result of one case.
+
+    blamed: an error that the end of the hypervisor or guest explains, and no trouble of the rig
+    """
 
     case: Case
     result: str
     reason: str = ""
     seconds: float = 0.0
     log: str = ""
+    blamed: bool = False
 
 
 @dataclass
@@ -252,9 +256,9 @@ class Attempt:
             self._close_current(status, hung, said)
         elif not self.done and len(self.waiting) == len(self.job.cases):
             self.fruitless = self._panicked or f"no case began; {said}"
-            self._give_up(self.fruitless)
+            self._give_up(self.fruitless, hung or status in list(End) and status != End.TROUBLE)
         if self.done or not self.waiting:
-            self._give_up("the guest did not report it")
+            self._give_up("the guest did not report it", blamed=True)
             return None
         rest = [case for case in self.job.cases if case.name in self.waiting]
         if self.job.named:
@@ -277,10 +281,10 @@ class Attempt:
         result = "fail" if known and status != End.TROUBLE or hung else "error"
         self.settle(Result(case, result, self._panicked or said, taken, self.shown))
 
-    def _give_up(self, reason: str) -> None:
-        """No case that waits gets a result."""
+    def _give_up(self, reason: str, blamed: bool) -> None:
+        """No case that waits gets a result; BLAMED: not by the rig's fault."""
         for case in self.waiting.values():
-            self.settle(Result(case, "error", reason, 0, self.shown))
+            self.settle(Result(case, "error", reason, 0, self.shown, blamed))
         self.waiting.clear()
 
 
