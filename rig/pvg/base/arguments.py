@@ -143,8 +143,14 @@ def _check_file(text: str) -> None:
         raise _wrong(path, "cannot be read")
 
 
+def _check_file_or_folder(text: str) -> None:
+    """A file or a folder to be read."""
+    (_check_folder if _path(text).is_dir() else _check_file)(text)
+
+
 result_file = named(_check_result)
 result_file_or_output = named(_check_result_or_output)
 log_file = named(_check_log)
 folder = named(_check_folder)
 file = named(_check_file)
+file_or_folder = named(_check_file_or_folder)

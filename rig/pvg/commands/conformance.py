@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "SIGINT, SIGTERM\n"
                      "example: ./pvguest conformance --area evtchn --junit results.xml\n"
                      "example: ./pvguest conformance --case 'fifo_*'\n"
-                     "example: ./pvguest conformance --planted selftests/abi/planted/xen-4.17.yaml "
-                     "--xen-source DIR --check\n"
+                     "example: ./pvguest conformance --planted selftests/abi/planted/xen-4.17 "
+                     "--xen-source xen-4.17.5 --check\n"
                      "The table of results is the output; consoles are in build/log/conformance-NAME, and\n"
                      "results of a run of all cases in build/conformance/results for './pvguest report'.")
     parser.add_argument("--hv", default="xen-dom0", metavar="NAME",
@@ -67,8 +67,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "all (if nothing follows), or for those named")
     planted = parser.add_argument_group(
         "faults planted in a hypervisor's sources (docs/adding-a-case.md)")
-    planted.add_argument("--planted", type=arguments.file, metavar="FILE",
-                         help="build a hypervisor for each replacement of text that FILE lists, run "
+    planted.add_argument("--planted", type=arguments.file_or_folder, metavar="LIST",
+                         help="build a hypervisor for each replacement of text that the file LIST, or "
+                              "a folder of such files, names, run "
                               "the cases on it, and say which faults none noticed; goes on where a "
                               "run before it ended; takes --json")
     planted.add_argument("--xen-source", type=arguments.folder, metavar="DIR",

@@ -18,7 +18,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What a command line calls it."""
+        """Its name on a command line."""
 
     @property
     def where(self) -> str:

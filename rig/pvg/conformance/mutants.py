@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import yaml
 
 from pvg.base import errors, paths, plural, progress
-from pvg.conformance import build, hunt, run, suite
+from pvg.conformance import build, hunt, suite
+from pvg.conformance.run import Campaign, Setup
 
 TABLE = suite.ABI / "mutants" / "mutants.def"
 SURVIVORS = suite.ABI / "mutants" / "survivors.yaml"
@@ -74,7 +75,7 @@ def choose(mutants: list[Mutant], word: str) -> list[Mutant]:
 class Hunt:
     """Tries to kill each of a list of mutants."""
 
-    def __init__(self, setup: run.Setup, images: build.Images, cases: Sequence[suite.Case],
+    def __init__(self, setup: Setup, images: build.Images, cases: Sequence[suite.Case],
                  workers: int) -> None:
         self.setup = setup
         self.images = images
@@ -101,14 +102,14 @@ class Hunt:
                 mutant.killer = result.case.name
                 return
 
-    def _campaign(self, mutant: Mutant) -> run.Campaign:
+    def _campaign(self, mutant: Mutant) -> Campaign:
         """A campaign with MUTANT switched on."""
-        return run.Campaign(
+        return Campaign(
             self.setup, self.images, paths.LOGS / "mutants" / mutant.name, workers=1,
             mutant=mutant.number, stop_early=True, silence=SILENCE)
 
 
-def main(args: Namespace, setup: run.Setup, cases: Sequence[suite.Case],
+def main(args: Namespace, setup: Setup, cases: Sequence[suite.Case],
          mutants: Sequence[Mutant]) -> int:
     """Entry point of 'conformance --mutants', for MUTANTS of the table."""
     reasons = expected_survivors(load())

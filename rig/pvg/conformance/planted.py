@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The check with planted faults: hypervisors built with one fault each, which the cases must notice.
 
-A hypervisor without a fault comes first; cases that do not pass there do not count. What each fault
-led to is kept, so that a run that was ended goes on where it was.
+A hypervisor without a fault comes first; cases that do not pass there do not count. The results for
+each fault are kept, so that a run that was ended goes on where it was.
 """
 import dataclasses
 import json
@@ -34,7 +34,7 @@ class Noticed:
 
 @dataclass
 class Trial:
-    """What the cases said of one hypervisor; trouble: results that the rig spoilt, and why."""
+    """Results of the cases on one hypervisor; trouble: those that the rig spoilt, and why."""
 
     name: str
     ran: int = 0
@@ -60,7 +60,7 @@ class Hunt:
         self.cases = [case for case in cases if case.part == "single"]
         self.jobs = args.jobs
         self.early = args.stop_at_first_failure
-        self.end = time.monotonic() + args.timeout if args.timeout else None
+        self.end: float | None = time.monotonic() + args.timeout if args.timeout else None
         self.trials: dict[str, Trial] = {}
         self.spoilt: list[str] = []     # cases that do not pass without a fault
 
@@ -161,7 +161,7 @@ def _count(trial: Trial, result: run.Result) -> None:
 
 
 def _kept(path: Path) -> Trial | None:
-    """What file PATH keeps of a trial, or None."""
+    """The trial that file PATH keeps, or None."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         entry["noticed"] = [Noticed(**one) for one in entry["noticed"]]
@@ -177,7 +177,7 @@ def clauses(trial: Trial, cases: Sequence[suite.Case]) -> list[str]:
 
 
 def outcome(trial: Trial) -> str:
-    """What became of the fault of TRIAL, in a few words."""
+    """The end of TRIAL in a few words."""
     if trial.unbuilt:
         return f"does not build, log {trial.unbuilt}"
     if trial.noticed:
@@ -211,7 +211,7 @@ def select(path: Path, source: Path, word: str) -> list[Fault]:
     """The faults of list PATH that WORD chooses; all of the list must fit SOURCE."""
     faults = planted_list.load(path)
     xen_tree.check(source)
-    planted_list.refuse(planted_list.problems(faults, paths.shown(path), source))
+    planted_list.refuse(planted_list.problems(faults, source))
     return hunt.choose(faults, word, "--faults")
 
 
@@ -219,7 +219,7 @@ def check(path: Path, source: Path) -> int:
     """Entry point of 'conformance --planted --check': says of each fault that does not fit why."""
     faults = planted_list.load(path)
     xen_tree.check(source)
-    wrong = planted_list.problems(faults, paths.shown(path), source)
+    wrong = planted_list.problems(faults, source)
     for line in wrong:
         print(line)
     if wrong:

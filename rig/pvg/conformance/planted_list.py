@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from pvg.abi import clauses
-from pvg.base import errors, plural
+from pvg.base import errors, paths, plural
 from pvg.base.strict_yaml import Reader
 
 KEYS = ("id", "file", "old", "new", "notice", "clauses", "survives")
@@ -18,7 +18,10 @@ NAME = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", re.IGNORECASE)
 
 @dataclass
 class Fault:
-    """One entry of a list; survives: why no case can notice it; killer: the case that did."""
+    """One entry of a list; survives: why no case can notice it; killer: the case that did.
+
+    place: file and line of the entry
+    """
 
     name: str
     file: str
@@ -27,7 +30,7 @@ class Fault:
     notice: str
     clauses: tuple[str, ...]
     survives: str
-    line: str
+    place: str
     killer: str = ""
 
     @property
@@ -44,32 +47,44 @@ def refuse(problems: Sequence[str]) -> None:
 
 
 def load(path: Path, known: Collection[str] | None = None) -> list[Fault]:
-    """The faults of the list PATH; KNOWN are the ids of all clauses (default: the catalogue's)."""
-    problems: list[str] = []
-    reader = Reader(path, problems)
-    top = reader.top()
-    if top is not None and not isinstance(top, yaml.SequenceNode):
-        reader.complain(top, "the file is not a list of faults")
-    refuse(problems)
-    assert isinstance(top, yaml.SequenceNode)
+    """The faults of the list PATH, or of all lists (*.yaml) in the folder PATH.
+
+    KNOWN: the ids of all clauses (default: the catalogue's)
+    """
+    lists = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not lists:
+        raise errors.UsageError(f"{paths.shown(path)}: no *.yaml in this folder")
     ids = clauses.load().clauses if known is None else known
+    wrong: list[str] = []
     found: dict[str, Fault] = {}
-    places: dict[tuple[str, str, str], str] = {}
-    for node in top.value:
-        fault = _read(reader, node, ids)
-        if not fault:
-            continue
-        place = (fault.file, fault.old, fault.new)
-        if fault.name in found:
-            reader.complain(node, f"id '{fault.name}' is also in line {found[fault.name].line}")
-        elif place in places:
-            reader.complain(node, f"{fault.name}: the same replacement as {places[place]}")
-        found.setdefault(fault.name, fault)
-        places.setdefault(place, fault.name)
-    if not top.value:
-        reader.complain(top, "the list has no fault")
-    refuse(problems)
+    same: dict[tuple[str, str, str], str] = {}
+    for one in lists:
+        reader = Reader(one, wrong)
+        for node in _entries(reader):
+            fault = _read(reader, node, ids)
+            if not fault:
+                continue
+            text = (fault.file, fault.old, fault.new)
+            if fault.name in found:
+                reader.complain(node, f"id '{fault.name}' is also at {found[fault.name].place}")
+            elif text in same:
+                reader.complain(node, f"{fault.name}: the same replacement as {same[text]}")
+            found.setdefault(fault.name, fault)
+            same.setdefault(text, fault.name)
+    refuse(wrong)
     return list(found.values())
+
+
+def _entries(reader: Reader) -> list[yaml.Node]:
+    """The entries of the list that READER reads; complains if there is none."""
+    top = reader.top()
+    if isinstance(top, yaml.SequenceNode):
+        if not top.value:
+            reader.complain(top, "the list has no fault")
+        return list(top.value)
+    if top is not None:
+        reader.complain(top, "the file is not a list of faults")
+    return []
 
 
 def _read(reader: Reader, node: yaml.Node, known: Collection[str]) -> Fault | None:
@@ -93,7 +108,7 @@ def _read(reader: Reader, node: yaml.Node, known: Collection[str]) -> Fault | No
         return None
     return Fault(texts["id"], texts["file"], exact["old"], exact["new"], texts["notice"],
                  tuple(clause for clause, _ in named), texts.get("survives", ""),
-                 str(node.start_mark.line + 1))
+                 f"{reader.name}:{node.start_mark.line + 1}")
 
 
 def _exact(reader: Reader, node: yaml.Node, key: str) -> str:
@@ -117,8 +132,8 @@ def _check(reader: Reader, parts: Mapping[str, yaml.Node], texts: Mapping[str, s
         reader.complain(parts["new"], f"{name}: old and new are the same text")
 
 
-def problems(faults: Sequence[Fault], listed: str, source: Path) -> list[str]:
-    """Lines that say which FAULTS of the list LISTED do not fit the tree SOURCE, and why."""
+def problems(faults: Sequence[Fault], source: Path) -> list[str]:
+    """Lines that say which FAULTS do not fit the tree SOURCE, and why."""
     found = []
     texts: dict[str, bytes | str] = {}
     for fault in faults:
@@ -126,12 +141,12 @@ def problems(faults: Sequence[Fault], listed: str, source: Path) -> list[str]:
             texts[fault.file] = _contents(source, fault.file)
         text = texts[fault.file]
         if isinstance(text, str):
-            found.append(f"{listed}:{fault.line}: {fault.name}: {fault.file}: {text}")
+            found.append(f"{fault.place}: {fault.name}: {fault.file}: {text}")
             continue
         count = text.count(fault.old.encode())
         if count != 1:
             times = plural.counted(count, "time") if count else "nowhere"
-            found.append(f"{listed}:{fault.line}: {fault.name}: {fault.file} holds the old text "
+            found.append(f"{fault.place}: {fault.name}: {fault.file} holds the old text "
                          f"{times}; it has to hold it once")
     return found
 
