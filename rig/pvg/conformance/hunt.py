@@ -29,17 +29,17 @@ class Target(Protocol):
         """The case that noticed it."""
 
 
-Any = TypeVar("Any", bound=Target)
+Some = TypeVar("Some", bound=Target)
 
 
-def sample(targets: list[Any], count: int) -> list[Any]:
+def sample(targets: list[Some], count: int) -> list[Some]:
     """COUNT of TARGETS, evenly spread over the list."""
     if count >= len(targets):
         return targets
     return [targets[index * len(targets) // count] for index in range(count)]
 
 
-def choose(targets: list[Any], word: str, option: str) -> list[Any]:
+def choose(targets: list[Some], word: str, option: str) -> list[Some]:
     """Those of TARGETS that WORD, the value of OPTION, means: all, how many, or names between commas."""
     if word == "all":
         return targets
