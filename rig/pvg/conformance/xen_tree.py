@@ -142,13 +142,15 @@ class Tree:
     def _make(self, words: Sequence[str], out: int) -> int:
         """Run make with WORDS; an interrupt ends all that it started. Returns its exit status."""
         inherited = [self._lock] if self._lock >= 0 else []
-        with subprocess.Popen(["make", "-C", str(self.copy / "xen"), *words],
-                              stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                              start_new_session=True, pass_fds=inherited) as process:
-            try:
-                return process.wait()
-            except BaseException:
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            process = subprocess.Popen(["make", "-C", str(self.copy / "xen"), *words],
+                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                       start_new_session=True, pass_fds=inherited)
+            return process.wait()
+        except BaseException:
+            if process:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
                 process.wait()
-                raise
+            raise
