@@ -125,8 +125,8 @@ def describe(path: Path) -> dict[str, str]:
     return facts
 
 
-def make_setup(args: argparse.Namespace) -> run.Setup:
-    """The adapter and its constant options."""
+def make_setup(args: argparse.Namespace, builds: bool = False) -> run.Setup:
+    """The adapter and its constant options; BUILDS: hypervisors are built, and given to it later."""
     path = find_adapter(args.hv)
     facts = describe(path)
     accelerators = facts.get("accelerators", "native").split(",")
@@ -138,7 +138,7 @@ def make_setup(args: argparse.Namespace) -> run.Setup:
     if accel == "kvm" and path.parent == ADAPTERS:
         qemu.check_kvm()
     options = ["--accel", accel]
-    if args.planted:
+    if builds:
         if facts.get("own-xen") != "yes":
             raise errors.UsageError(f"adapter {path.name} cannot take --planted: it has a hypervisor "
                                     "of its own")
@@ -240,7 +240,7 @@ def plant(args: argparse.Namespace, cases: Sequence[suite.Case]) -> int:
     if args.check:
         return planted.check(Path(args.planted), Path(args.xen_source))
     faults = planted.select(Path(args.planted), Path(args.xen_source), args.faults or "all")
-    return planted.main(args, make_setup(args), cases, faults)
+    return planted.main(args, make_setup(args, builds=True), cases, faults)
 
 
 def _write(args: argparse.Namespace, about: report.About, results: Sequence[run.Result]) -> None:
