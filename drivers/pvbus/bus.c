@@ -328,29 +328,62 @@ static void pvbus_give_back(struct pvbus_core *core)
 	queue_work(pvbus_queue, &core->update);
 }
 
+static void pvbus_rescan_worker(struct work_struct *work)
+{
+	pvbus_scan_again();
+}
+
+static DECLARE_DELAYED_WORK(pvbus_rescan_work, pvbus_rescan_worker);
+
+/*
+ * A scan has failed: what it was to find must not be lost, as no event may come
+ * that reports it once more.  With some errors only a change helps, or nothing.
+ * Returns whether there will be another scan.
+ */
+static bool pvbus_scan_failed(int error, bool look, bool logged)
+{
+	bool retry = error != -EPROTO && error != -E2BIG &&
+		     error != -ETIMEDOUT && error != -ENODEV;
+
+	if (!logged)
+		pr_err("pvbus: device: cannot be listed (%d); no device comes or goes until it %s\n",
+		       error, retry ? "can" : "changes");
+	if (!retry)
+		return false;
+	if (look)
+		atomic_set(&pvbus_look, 1);
+	queue_delayed_work(system_unbound_wq, &pvbus_rescan_work, HZ);
+	return true;
+}
+
 static void pvbus_scan_worker(struct work_struct *work)
 {
 	/* A disk that comes or goes may be what memory is written to. */
 	unsigned int noio = memalloc_noio_save();
 	struct pvbus_core *core, *next;
+	bool look, retry = false;
 	static bool scanned;
+	static int failed;
 	int ret;
 
 	list_for_each_entry(core, &pvbus_devices, list) {
 		core->found = false;
 		pvbus_give_back(core);
 	}
-	ret = pvbus_scan_devices(atomic_xchg(&pvbus_look, 0));
+	look = atomic_xchg(&pvbus_look, 0);
+	ret = pvbus_scan_devices(look);
 	if (ret)
-		pr_err("pvbus: device: cannot be listed (%d); no device comes or goes\n",
-		       ret);
+		retry = pvbus_scan_failed(ret, look, ret == failed);
 	else
 		list_for_each_entry_safe(core, next, &pvbus_devices, list)
 			if (!core->found)
 				pvbus_remove_device(core);
-	if (!scanned)
+	failed = ret;
+	/* The boot waits for a first scan that is to be made up for. */
+	if (!scanned && !retry) {
 		pvbus_settle_one();
-	scanned = true;
+		scanned = true;
+	}
 	memalloc_noio_restore(noio);
 }
 

@@ -185,12 +185,17 @@ static struct pvbus_core *core(void)
 	       list_first_entry(&pvbus_devices, struct pvbus_core, list);
 }
 
+/* Error of the program's first scan, or 0. */
+static int first_list_error;
+
 static int start(void **state)
 {
 	memset(&calls, 0, sizeof(calls));
 	memset(nodes, 0, sizeof(nodes));
 	memset(shim_delayed, 0, sizeof(shim_delayed));
 	INIT_LIST_HEAD(&node_watches);
+	node_list_error = first_list_error;
+	first_list_error = 0;
 	probe_error = 0;
 	closing_error = 0;
 	shim_added = 0;
@@ -637,10 +642,89 @@ static void changes(void **state)
 	assert_int_equal(calls.changed, before + 2);
 }
 
+static int start_unlisted(void **state)
+{
+	first_list_error = -ENOMEM;
+	return start(state);
+}
+
+/* The boot waits for disks that the first scan has not found, as it failed. */
+static void boot_waits_for_the_first_scan(void **state)
+{
+	assert_int_equal(atomic_read(&pvbus_unsettled), 1);
+	node_list_error = 0;
+	plug("51712");
+	shim_pass(HZ);
+	assert_int_equal(calls.probe, 1);
+	assert_int_equal(atomic_read(&pvbus_unsettled), 1);
+	connect();
+	assert_int_equal(atomic_read(&pvbus_unsettled), 0);
+}
+
+/* A scan that fails for lack of memory is made up for without another event. */
+static void listed_late(void **state)
+{
+	unsigned int lines;
+
+	node_list_error = -ENOMEM;
+	plug("51712");
+	lines = shim_log_lines;
+	shim_pass(0);
+	assert_string_equal(shim_log_last,
+			    "pvbus: device: cannot be listed (-12); no device comes or goes until it can\n");
+	/* One line for all scans that fail. */
+	shim_pass(3 * HZ);
+	assert_int_equal(shim_log_lines, lines + 1);
+	assert_int_equal(calls.probe, 0);
+	node_list_error = 0;
+	shim_pass(HZ);
+	assert_int_equal(calls.probe, 1);
+	connect();
+	/* The scan that succeeds was the last. */
+	assert_false(shim_forget(&pvbus_rescan_work));
+}
+
+/* A refused device is offered to its driver, though the scan fails that was to do so. */
+static void offered_late(void **state)
+{
+	probe_error = -EINVAL;
+	plug("51712");
+	shim_pass(0);
+	probe_error = 0;
+	node_list_error = -ESTALE;
+	node_set(FRONT "/virtual-device", "51712");
+	shim_pass(0);
+	assert_int_equal(calls.probe, 1);
+	node_list_error = 0;
+	shim_pass(HZ);
+	assert_int_equal(calls.probe, 2);
+	connect();
+}
+
+/* An error that stays until the directory changes is not tried again before. */
+static void listed_after_a_change(void **state)
+{
+	node_list_error = -EPROTO;
+	plug("51712");
+	shim_pass(0);
+	assert_string_equal(shim_log_last,
+			    "pvbus: device: cannot be listed (-71); no device comes or goes until it changes\n");
+	node_list_error = 0;
+	shim_pass(60 * HZ);
+	assert_int_equal(calls.probe, 0);
+	node_event(FRONT);
+	shim_pass(0);
+	assert_int_equal(calls.probe, 1);
+	connect();
+}
+
 int main(void)
 {
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, start, stop)
 	const struct CMUnitTest tests[] = {
+		/* First, as the first scan counts. */
+		cmocka_unit_test_setup_teardown(boot_waits_for_the_first_scan, start_unlisted,
+						stop),
 		TEST(life),
 		TEST(names),
 		TEST(rescuer),
@@ -661,6 +745,9 @@ int main(void)
 		TEST(updated_too_late),
 		TEST(plugged_by_the_back_end),
 		TEST(changes),
+		TEST(listed_late),
+		TEST(offered_late),
+		TEST(listed_after_a_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@ static struct node {
 static LIST_HEAD(node_watches);
 /* Error of the guest's next read. */
 static int node_error;
+/* Error of the guest's lists, while it is set. */
+static int node_list_error;
 static unsigned int node_open_txns;
 
 static bool node_below(const char *path, const char *dir)
@@ -152,6 +154,8 @@ int pvstore_list(u32 txn, const char *dir, const char *node, char ***names,
 	unsigned int i, j, n = 0;
 	size_t len;
 
+	if (node_list_error)
+		return node_list_error;
 	snprintf(path, sizeof(path), "%s", node_join(dir, node));
 	if (!pvstore_exists(txn, path, ""))
 		return -ENOENT;
