@@ -22,11 +22,27 @@
 /* The request that this kernel cannot carry out. */
 #define PVBUS_CONTROL_SUSPEND	"suspend"
 
+/**
+ * struct pvbus_control - a node that the tool stack writes
+ * @watch: on its path
+ * @node: its name in control/
+ * @handle: carries a request out
+ * @work: takes a request that may be there
+ * @error: of the last attempt to do so, 0 if it succeeded
+ */
+struct pvbus_control {
+	struct pvstore_watch watch;
+	const char *node;
+	void (*handle)(const char *request);
+	struct delayed_work work;
+	int error;
+};
+
 /*
  * Read a node and empty it, which acknowledges the request.  One to suspend stays
  * as it is: the tool stack would wait for what does not come.
  */
-static char *pvbus_control_take(const char *node)
+static int pvbus_control_take(const char *node, char **request)
 {
 	unsigned int tries = PVBUS_CONTROL_TRIES, len;
 	char *value = NULL;
@@ -36,8 +52,9 @@ static char *pvbus_control_take(const char *node)
 	do {
 		kfree(value);
 		value = NULL;
-		if (pvstore_begin(&txn))
-			return NULL;
+		ret = pvstore_begin(&txn);
+		if (ret)
+			return ret;
 		ret = pvstore_read(txn, "control", node, &value, &len);
 		if (!ret && *value && strcmp(value, PVBUS_CONTROL_SUSPEND))
 			ret = pvstore_write(txn, "control", node, "");
@@ -46,18 +63,54 @@ static char *pvbus_control_take(const char *node)
 		else
 			ret = pvstore_end(txn, false);
 	} while (ret == -EAGAIN && --tries);
-	if (!ret && *value)
-		return value;
-	kfree(value);
-	return NULL;
+	if (ret)
+		kfree(value);
+	else
+		*request = value;
+	return ret;
 }
 
-static void pvbus_control_shutdown(struct work_struct *work)
+/*
+ * A request must not be lost, as the tool stack writes it once.  With some errors
+ * only a change helps, or nothing.
+ */
+static void pvbus_control_failed(struct pvbus_control *control, int error)
 {
-	char *request = pvbus_control_take("shutdown");
+	bool retry = error != -EACCES && error != -EPROTO &&
+		     error != -ETIMEDOUT && error != -ENODEV;
 
-	if (!request)
+	if (error != control->error)
+		pr_err("pvbus: %s: cannot be read and emptied (%d); %s\n",
+		       control->watch.path, error,
+		       retry ? "looking again each second" :
+			       "waiting for it to change");
+	control->error = error;
+	if (retry)
+		schedule_delayed_work(&control->work, HZ);
+}
+
+static void pvbus_control_worker(struct work_struct *work)
+{
+	struct pvbus_control *control = container_of(to_delayed_work(work),
+						     struct pvbus_control,
+						     work);
+	char *request;
+	int ret = pvbus_control_take(control->node, &request);
+
+	if (ret && ret != -ENOENT) {
+		pvbus_control_failed(control, ret);
 		return;
+	}
+	control->error = 0;
+	if (ret)
+		return;
+	if (*request)
+		control->handle(request);
+	kfree(request);
+}
+
+static void pvbus_control_shutdown(const char *request)
+{
 	pr_info("pvbus: control/shutdown: '%.*s' requested\n",
 		pvguest_shown(request), request);
 	if (!strcmp(request, "poweroff") || !strcmp(request, "halt"))
@@ -70,39 +123,37 @@ static void pvbus_control_shutdown(struct work_struct *work)
 	else
 		pr_err("pvbus: control/shutdown: '%.*s' is unknown (%d); ignored\n",
 		       pvguest_shown(request), request, -EINVAL);
-	kfree(request);
 }
 
-static void pvbus_control_sysrq(struct work_struct *work)
+static void pvbus_control_sysrq(const char *key)
 {
-	char *key = pvbus_control_take("sysrq");
-
-	if (key && isalnum(*key))
+	if (isalnum(*key))
 		handle_sysrq(*key);
-	kfree(key);
 }
-
-/* A node that the tool stack writes, and its handler. */
-struct pvbus_control {
-	struct pvstore_watch watch;
-	struct work_struct work;
-};
 
 static void pvbus_control_changed(struct pvstore_watch *watch, const char *path)
 {
-	schedule_work(&container_of(watch, struct pvbus_control, watch)->work);
+	struct pvbus_control *control = container_of(watch,
+						     struct pvbus_control,
+						     watch);
+
+	mod_delayed_work(system_wq, &control->work, 0);
 }
 
 static struct pvbus_control pvbus_controls[] = {
 	{
 		.watch = { "control/shutdown", pvbus_control_changed },
-		.work = __WORK_INITIALIZER(pvbus_controls[0].work,
-					   pvbus_control_shutdown),
+		.node = "shutdown",
+		.handle = pvbus_control_shutdown,
+		.work = __DELAYED_WORK_INITIALIZER(pvbus_controls[0].work,
+						   pvbus_control_worker, 0),
 	},
 	{
 		.watch = { "control/sysrq", pvbus_control_changed },
-		.work = __WORK_INITIALIZER(pvbus_controls[1].work,
-					   pvbus_control_sysrq),
+		.node = "sysrq",
+		.handle = pvbus_control_sysrq,
+		.work = __DELAYED_WORK_INITIALIZER(pvbus_controls[1].work,
+						   pvbus_control_worker, 0),
 	},
 };
 

@@ -4,14 +4,15 @@
  * are carried out, and which acknowledged.
  */
 #include "driver/kernel.c"
+#include "driver/devices.h"
 
 #include <setjmp.h>
 #include <cmocka.h>
 
 #include "store_nodes.h"
 
-#define __WORK_INITIALIZER(w, fn)	{ .func = (fn) }
-#define flush_delayed_work(w)		shim_run_work()
+#define __DELAYED_WORK_INITIALIZER(w, fn, flags)	{ .work.func = (fn) }
+#define flush_delayed_work(w)				shim_pass(0)
 
 static unsigned int poweroffs, reboots, keys;
 
@@ -37,10 +38,22 @@ static void handle_sysrq(u8 key)
 static void ask(const char *node, const char *request)
 {
 	node_set(node, request);
-	while (shim_run_work())
-		;
+	shim_pass(0);
 }
 
+static int start(void **state)
+{
+	memset(nodes, 0, sizeof(nodes));
+	memset(shim_delayed, 0, sizeof(shim_delayed));
+	node_begin_error = 0;
+	node_end_error = 0;
+	poweroffs = 0;
+	reboots = 0;
+	keys = 0;
+	return 0;
+}
+
+/* The first test: there the watches are set. */
 static void requests(void **state)
 {
 	node_put("control/feature-suspend", "");
@@ -69,10 +82,77 @@ static void requests(void **state)
 	assert_int_equal(shim_allocations, 0);
 }
 
+/* A request that cannot be read yet is carried out when it can, once. */
+static void read_late(void **state)
+{
+	unsigned int lines = shim_log_lines;
+
+	node_begin_error = -ENOMEM;
+	ask(SHUTDOWN, "poweroff");
+	assert_string_equal(shim_log_last,
+			    "pvbus: control/shutdown: cannot be read and emptied (-12); looking again each second\n");
+	shim_pass(5 * HZ);
+	assert_int_equal(shim_log_lines, lines + 1);
+	assert_int_equal(poweroffs, 0);
+	node_begin_error = 0;
+	shim_pass(HZ);
+	assert_int_equal(poweroffs, 1);
+	assert_string_equal(node_find(SHUTDOWN)->value, "");
+	shim_pass(5 * HZ);
+	assert_int_equal(poweroffs, 1);
+	/* The next event does not wait for the next look. */
+	node_begin_error = -ENOMEM;
+	ask("control/sysrq", "h");
+	node_begin_error = 0;
+	ask("control/sysrq", "h");
+	assert_int_equal(keys, 1);
+	assert_int_equal(node_open_txns, 0);
+	assert_int_equal(shim_allocations, 0);
+}
+
+/* The tool stack writes the node again and again, and then not any more. */
+static void written_too_often(void **state)
+{
+	node_end_error = -EAGAIN;
+	ask(SHUTDOWN, "reboot");
+	assert_non_null(strstr(shim_log_last, "cannot be read and emptied (-11); looking again"));
+	node_put(SHUTDOWN, "reboot");
+	node_end_error = 0;
+	shim_pass(HZ);
+	assert_int_equal(reboots, 1);
+	assert_string_equal(node_find(SHUTDOWN)->value, "");
+	assert_int_equal(node_open_txns, 0);
+	assert_int_equal(shim_allocations, 0);
+}
+
+/* An invalid reply is not asked for again; a missing node is no fault. */
+static void not_asked_again(void **state)
+{
+	unsigned int lines = shim_log_lines;
+
+	node_event(SHUTDOWN);
+	shim_pass(0);
+	assert_int_equal(shim_log_lines, lines);
+	node_put(SHUTDOWN, "poweroff");
+	node_error = -EPROTO;
+	node_event(SHUTDOWN);
+	shim_pass(60 * HZ);
+	assert_string_equal(shim_log_last,
+			    "pvbus: control/shutdown: cannot be read and emptied (-71); waiting for it to change\n");
+	assert_int_equal(poweroffs, 0);
+	ask(SHUTDOWN, "poweroff");
+	assert_int_equal(poweroffs, 1);
+	assert_int_equal(node_open_txns, 0);
+}
+
 int main(void)
 {
+#define TEST(f)	cmocka_unit_test_setup(f, start)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(requests),
+		TEST(requests),
+		TEST(read_late),
+		TEST(written_too_often),
+		TEST(not_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,8 @@ static LIST_HEAD(node_watches);
 static int node_error;
 /* Error of the guest's lists, while it is set. */
 static int node_list_error;
+/* Errors of the guest's begins and ends of transactions, while they are set. */
+static int node_begin_error, node_end_error;
 static unsigned int node_open_txns;
 
 static bool node_below(const char *path, const char *dir)
@@ -209,6 +211,8 @@ int pvstore_remove(u32 txn, const char *dir, const char *node)
 
 int pvstore_begin(u32 *txn)
 {
+	if (node_begin_error)
+		return node_begin_error;
 	*txn = 1;
 	node_open_txns++;
 	return 0;
@@ -217,7 +221,7 @@ int pvstore_begin(u32 *txn)
 int pvstore_end(u32 txn, bool abort)
 {
 	node_open_txns--;
-	return 0;
+	return abort ? 0 : node_end_error;
 }
 
 int pvstore_watch(struct pvstore_watch *watch)

@@ -179,9 +179,9 @@ typedef struct { int n; } atomic_t;
 #define atomic_cmpxchg(a, o, i)		cmpxchg(&(a)->n, o, i)
 #define DECLARE_WAIT_QUEUE_HEAD(name)	int name
 /* How often a waiter would have been woken. */
-static unsigned int shim_wakes;
+static unsigned int shim_wakes __attribute__((unused));
 #define wake_up_all(q)			((void)(q), shim_wakes++)
-static const char *saved_command_line;
+static const char *saved_command_line __attribute__((unused));
 
 /* Time, and work that is due at some time. */
 
@@ -223,6 +223,8 @@ static inline void shim_delay(struct delayed_work *work, unsigned long time)
 #undef mod_delayed_work
 #define mod_delayed_work(q, w, time)	shim_delay(w, time)
 #define queue_delayed_work(q, w, time)	shim_delay(w, time)
+#undef schedule_delayed_work
+#define schedule_delayed_work(w, time)	shim_delay(w, time)
 #define cancel_delayed_work(w)		shim_forget(w)
 #undef cancel_delayed_work_sync
 #define cancel_delayed_work_sync(w)	(shim_forget(w), cancel_work_sync(&(w)->work))

@@ -235,6 +235,7 @@ extern unsigned int shim_queue_flags;
 #define alloc_workqueue(name, flags, n) \
 	(shim_queue_flags = (flags), (struct workqueue_struct *)-1L)
 #define system_unbound_wq	((struct workqueue_struct *)-2L)
+#define system_wq		((struct workqueue_struct *)-3L)
 #define destroy_workqueue(q)	((void)(q))
 /* Run the work due now, not work that it queues.  Returns how many ran. */
 unsigned int shim_run_work(void);
