@@ -21,7 +21,7 @@
  * struct pvcon - one console
  * @lock: protects all but @hp; raw, as kernel messages come with interrupts off;
  *	in a panic its owner may be a stopped vCPU
- * @owner: number of the vCPU that has locked it for text, plus 1; 0 if none has
+ * @owner: number of the vCPU that has locked it, plus 1; 0 if none has
  * @ring: page shared with the back end, NULL while there is none
  * @port: event channel to it
  * @broken: the first invalid field of the back end, NULL while there is none;

@@ -70,8 +70,9 @@ static bool pvcon_owner_is_lost(struct pvcon *con, u64 since)
 }
 
 /*
- * Lock a console for its text.  False: without the lock, as its owner will not
- * come back, for the last messages.
+ * Lock a console, in the one way from which an oops of the owner itself gets its
+ * text out.  False: without the lock, as its owner will not come back, for the
+ * last messages.
  */
 static bool pvcon_lock(struct pvcon *con, unsigned long *flags)
 	__acquires(&con->lock)
@@ -118,8 +119,9 @@ static void pvcon_unlock(struct pvcon *con, unsigned long flags, bool locked)
 void pvcon_attach(struct pvcon *con, void *page, unsigned int port)
 {
 	unsigned long flags;
+	bool locked;
 
-	raw_spin_lock_irqsave(&con->lock, flags);
+	locked = pvcon_lock(con, &flags);
 	con->ring = page;
 	con->port = port;
 	con->broken = NULL;
@@ -130,7 +132,7 @@ void pvcon_attach(struct pvcon *con, void *page, unsigned int port)
 	con->seen_in_prod = READ_ONCE(con->ring->in_prod);
 	con->seen_out_cons = con->out_cons;
 	con->patience = PVCON_PATIENCE;
-	raw_spin_unlock_irqrestore(&con->lock, flags);
+	pvcon_unlock(con, flags, locked);
 }
 
 /**
@@ -142,10 +144,11 @@ void pvcon_attach(struct pvcon *con, void *page, unsigned int port)
 void pvcon_detach(struct pvcon *con)
 {
 	unsigned long flags;
+	bool locked;
 
-	raw_spin_lock_irqsave(&con->lock, flags);
+	locked = pvcon_lock(con, &flags);
 	con->ring = NULL;
-	raw_spin_unlock_irqrestore(&con->lock, flags);
+	pvcon_unlock(con, flags, locked);
 }
 
 static void pvcon_break(struct pvcon *con, const char *field, u32 value,
@@ -354,17 +357,19 @@ static bool pvcon_went_on(XENCONS_RING_IDX *seen, XENCONS_RING_IDX now,
 
 /*
  * Has the back end written or taken anything since its last event?  An index
- * that goes to and fro is no progress.
+ * that goes to and fro is no progress.  Without the lock that is not known, and
+ * the back end not slowed down for it.
  */
 static bool pvcon_moved(struct pvcon *con)
 {
 	struct xencons_interface *ring;
-	bool moved = false;
 	unsigned long flags;
+	bool locked, moved;
 
-	raw_spin_lock_irqsave(&con->lock, flags);
+	locked = pvcon_lock(con, &flags);
+	moved = !locked;
 	ring = con->ring;
-	if (ring && !con->broken) {
+	if (locked && ring && !con->broken) {
 		moved = pvcon_went_on(&con->seen_in_prod,
 				      READ_ONCE(ring->in_prod),
 				      con->in_cons + sizeof(ring->in) -
@@ -373,7 +378,7 @@ static bool pvcon_moved(struct pvcon *con)
 				       READ_ONCE(ring->out_cons),
 				       con->out_prod - con->seen_out_cons);
 	}
-	raw_spin_unlock_irqrestore(&con->lock, flags);
+	pvcon_unlock(con, flags, locked);
 	return moved;
 }
 

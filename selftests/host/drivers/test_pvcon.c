@@ -307,6 +307,71 @@ static void test_oops_of_the_owner(void **state)
 	spin_unlock(&con->lock);
 }
 
+static unsigned int steps;
+
+/* An oops on this vCPU, where it holds the lock of a console with a ring. */
+static void oops_inside(void)
+{
+	if (!locked->lock.held || !locked->ring || ++steps != 2)
+		return;
+	oops_in_progress = 1;
+	assert_int_equal(put(100), 100);
+	oops_in_progress = 0;
+}
+
+static void check_oops_inside(void)
+{
+	shim_race = NULL;
+	assert_true(steps >= 2);
+	assert_int_equal(looks, 0);
+	assert_int_equal(page.out_prod, 100);
+	assert_false(locked->lock.held);
+	assert_int_equal(locked->owner, 0);
+	steps = 0;
+}
+
+/* Whatever takes the lock: its oops gets out, and does not wait for itself. */
+static void test_oops_inside(void **state)
+{
+	locked = attach();
+	shim_race = oops_inside;
+	pvcon_event(1, locked);
+	check_oops_inside();
+
+	locked = attach();
+	shim_race = oops_inside;
+	pvcon_detach(locked);
+	check_oops_inside();
+	assert_null(locked->ring);
+
+	locked = attach();
+	locked->ring = NULL;
+	shim_race = oops_inside;
+	pvcon_attach(locked, &page, 1);
+	check_oops_inside();
+	/* The text before and after does not overlap. */
+	assert_int_equal(locked->out_prod, 100);
+}
+
+/* An event in a panic, while a stopped vCPU has the lock. */
+static void test_event_while_the_lock_is_held(void **state)
+{
+	struct pvcon *con = attach();
+
+	spin_lock(&con->lock);
+	panic_cpu = 1;
+	page.in_prod = 3;
+	spurious = true;
+	assert_int_equal(pvcon_event(1, con), IRQ_HANDLED);
+	assert_false(spurious);
+	assert_true(con->lock.held);
+	assert_int_equal(con->seen_in_prod, 0);
+	/* The same for what takes the ring away. */
+	pvcon_detach(con);
+	assert_null(con->ring);
+	spin_unlock(&con->lock);
+}
+
 static void step_back_and_forth(void)
 {
 	page.out_cons += looks % 2 ? -1U : 1U;
@@ -386,6 +451,8 @@ int main(void)
 		cmocka_unit_test(test_oops_waits_for_the_lock),
 		cmocka_unit_test(test_panic_waits_for_a_time),
 		cmocka_unit_test(test_oops_of_the_owner),
+		cmocka_unit_test(test_oops_inside),
+		cmocka_unit_test(test_event_while_the_lock_is_held),
 		cmocka_unit_test(test_index_that_goes_back),
 		cmocka_unit_test(test_index_beyond_the_text),
 		cmocka_unit_test(test_more_input_than_the_ring_holds),
