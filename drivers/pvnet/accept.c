@@ -74,7 +74,9 @@ static int pvnet_accept_partial(struct sk_buff *skb, bool recalculate)
  * @packet: what the back end says about it
  *
  * Sets its protocol, checksum and segmentation; headers, or all of a short
- * packet, become linear.
+ * packet, become linear.  Without NETIF_F_RXCSUM the core checks each checksum
+ * that is there; one that is not is CHECKSUM_PARTIAL all the same, the only
+ * legal form of such a packet.
  *
  * Return: 0; -ERANGE if it is shorter than its Ethernet header or longer than
  * any packet, -EPROTO if its headers are not what the back end says, -ENOMEM.
@@ -98,7 +100,8 @@ int pvnet_accept(struct pvnet_queue *queue, struct sk_buff *skb,
 	skb_record_rx_queue(skb, queue->index);
 	if (blank || gso)
 		err = pvnet_accept_partial(skb, !blank);
-	else if (packet->flags & XEN_NETRXF_data_validated)
+	else if ((packet->flags & XEN_NETRXF_data_validated) &&
+		 (skb->dev->features & NETIF_F_RXCSUM))
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (!err && gso)
 		err = pvnet_accept_gso(skb, packet);

@@ -270,8 +270,8 @@ int pvnet_create(struct pvbus_device *bus, const u8 *mac, unsigned int mtu)
 	dev->netdev_ops = &pvnet_ops;
 	dev->ethtool_ops = &pvnet_ethtool_ops;
 	dev->watchdog_timeo = PVNET_RESPONSE_TIME;
-	dev->hw_features = PVNET_TX_FEATURES | NETIF_F_SG;
-	dev->features = dev->hw_features | NETIF_F_RXCSUM;
+	dev->hw_features = PVNET_TX_FEATURES | NETIF_F_SG | NETIF_F_RXCSUM;
+	dev->features = dev->hw_features;
 	dev->vlan_features = NETIF_F_SG;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = PVNET_MAX_TX - ETH_HLEN;

@@ -37,6 +37,7 @@ static int start(void **state)
 	pvnet_params = (struct pvnet_params) {
 		.sg = true, .gso = true, .csum = true, .copybreak = 2048,
 	};
+	dev.features = NETIF_F_RXCSUM;
 	net = (struct pvnet) { .dev = &dev };
 	memset(&queue, 0, sizeof(queue));
 	queue.net = &net;
@@ -210,6 +211,33 @@ static void segments(void **state)
 	}
 }
 
+static void assert_checksum(u16 flags, u16 gso_size, u8 checksum)
+{
+	u32 headers = tcp(true, 5, 5);
+
+	send_packet(60, headers + 3000, flags, gso_size, XEN_NETIF_GSO_TYPE_TCPV4);
+	assert_int_equal(upstack.ip_summed, checksum);
+	assert_int_equal(upstack.gso_size, gso_size);
+	assert_up(headers + 3000);
+}
+
+/* Without the feature nobody's word is taken for a checksum; one that is missing stays so. */
+static void checksum_of_the_back_end(void **state)
+{
+	for (int on = 1; on >= 0; on--) {
+		dev.features = on ? NETIF_F_RXCSUM : 0;
+		assert_checksum(0, 0, CHECKSUM_NONE);
+		assert_checksum(XEN_NETRXF_data_validated, 0,
+				on ? CHECKSUM_UNNECESSARY : CHECKSUM_NONE);
+		assert_checksum(XEN_NETRXF_csum_blank, 0, CHECKSUM_PARTIAL);
+		assert_checksum(XEN_NETRXF_csum_blank | XEN_NETRXF_data_validated, 0,
+				CHECKSUM_PARTIAL);
+		assert_checksum(XEN_NETRXF_csum_blank | XEN_NETRXF_data_validated, 1448,
+				CHECKSUM_PARTIAL);
+		assert_checksum(XEN_NETRXF_data_validated, 1448, CHECKSUM_PARTIAL);
+	}
+}
+
 static void segments_that_were_not_announced(void **state)
 {
 	u32 headers = tcp(true, 5, 5);
@@ -295,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(runts_are_dropped, start, stop),
 		cmocka_unit_test_setup_teardown(longest_packet, start, stop),
 		cmocka_unit_test_setup_teardown(segments, start, stop),
+		cmocka_unit_test_setup_teardown(checksum_of_the_back_end, start, stop),
 		cmocka_unit_test_setup_teardown(segments_that_were_not_announced, start, stop),
 		cmocka_unit_test_setup_teardown(header_shorter_than_can_be, start, stop),
 		cmocka_unit_test_setup_teardown(without_memory, start, stop),

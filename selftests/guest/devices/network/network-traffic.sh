@@ -68,6 +68,16 @@ check "packets longer than the MTU reach the back end" at_least packets "$(longe
 check "GRO off" offloads gro=off
 check "TCP both ways without GRO" fetch_both $THERE $HERE
 check "GRO on" offloads gro=on
+receive_checksums() {
+	offloads "rx=$1" && equal rx "$(./nic "$nic" rx)" "$1" && fetch_both $THERE $HERE
+}
+
+if [ -e /sys/module/pvnet ]; then
+	check "TCP both ways, checksums checked by the guest" receive_checksums off
+	check "TCP both ways, checksums checked by the back end" receive_checksums on
+else
+	skip "checksums of received packets" "this front end cannot leave them to the guest"
+fi
 check "scatter-gather off" offloads sg=off
 check "TCP both ways without scatter-gather" fetch_both $THERE $HERE
 check "scatter-gather on" offloads sg=on tso=on

@@ -24,6 +24,7 @@
 #define rcu_dereference_bh(p)	(p)
 #define xdp_do_flush()		((void)0)
 
+#define NETIF_F_RXCSUM		(1ULL << 40)
 enum { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, CHECKSUM_COMPLETE, CHECKSUM_PARTIAL };
 enum { SKB_GSO_TCPV4 = 1, SKB_GSO_DODGY = 4, SKB_GSO_TCPV6 = 16 };
 
@@ -49,7 +50,7 @@ struct device { void *data; };
 struct device_driver { const char *name; };
 #define dev_get_drvdata(d)	((d)->data)
 
-struct net_device { const char *name; void *priv; unsigned int mtu; };
+struct net_device { const char *name; void *priv; unsigned int mtu; u64 features; };
 struct netdev_queue { bool stopped; int locked; };
 struct napi_struct { unsigned int napi_id; };
 struct xdp_rxq_info { int unused; };
