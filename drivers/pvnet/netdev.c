@@ -176,31 +176,6 @@ static int pvnet_change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
-/* Counters outlive rings, so this needs no lock. */
-static void pvnet_get_stats64(struct net_device *dev,
-			      struct rtnl_link_stats64 *total)
-{
-	struct pvnet *net = netdev_priv(dev);
-	unsigned int i;
-
-	for (i = 0; i < net->max_queues; i++) {
-		const struct pvnet_queue *queue = &net->queues[i];
-		const struct pvnet_tx_stats *tx = &queue->tx_stats;
-		const struct pvnet_rx_stats *rx = &queue->rx_stats;
-
-		total->tx_packets += READ_ONCE(tx->packets);
-		total->tx_bytes += READ_ONCE(tx->bytes);
-		total->tx_dropped += READ_ONCE(tx->too_long);
-		total->tx_errors += READ_ONCE(queue->tx.errors);
-		total->rx_packets += READ_ONCE(rx->packets);
-		total->rx_bytes += READ_ONCE(rx->bytes);
-		total->rx_errors += READ_ONCE(rx->drop_bad) +
-				    READ_ONCE(rx->drop_checksum);
-		total->rx_dropped += READ_ONCE(rx->drop_memory) +
-				     READ_ONCE(rx->drop_xdp_off);
-	}
-}
-
 static void pvnet_tx_timeout(struct net_device *dev, unsigned int index)
 {
 	struct pvnet *net = netdev_priv(dev);
@@ -269,6 +244,7 @@ int pvnet_create(struct pvbus_device *bus, const u8 *mac, unsigned int mtu)
 	SET_NETDEV_DEV(dev, &bus->dev);
 	dev->netdev_ops = &pvnet_ops;
 	dev->ethtool_ops = &pvnet_ethtool_ops;
+	dev->stat_ops = &pvnet_stat_ops;
 	dev->watchdog_timeo = PVNET_RESPONSE_TIME;
 	dev->hw_features = PVNET_TX_FEATURES | NETIF_F_SG | NETIF_F_RXCSUM;
 	dev->features = dev->hw_features;

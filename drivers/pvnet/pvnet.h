@@ -224,6 +224,10 @@ void pvnet_multicast_restart(struct pvnet *net);
 /* ethtool.c */
 extern const struct ethtool_ops pvnet_ethtool_ops;
 
+/* stats.c */
+extern const struct netdev_stat_ops pvnet_stat_ops;
+void pvnet_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *total);
+
 /* connect.c: what is agreed on through XenStore */
 int pvnet_setup(struct pvbus_device *bus);
 int pvnet_publish(struct pvbus_device *bus, u32 txn);

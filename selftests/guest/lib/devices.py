@@ -38,7 +38,9 @@ def folder() -> Path:
         files.install(script, inside / script.name)
     files.install(build.RUNNER, inside / "run-in-guest")
     for source in (build.SOURCES / "devices/network").glob("*.c"):
-        made = subprocess.run(["gcc", "-O2", "-Wall", "-static", "-s", "-o",
+        # The host may lack headers of what the guest's kernel has, such as linux/netdev.h.
+        made = subprocess.run(["gcc", "-O2", "-Wall", "-static", "-s", "-idirafter",
+                               str(build.LINUX / "source/include/uapi"), "-o",
                                str(inside / source.stem), str(source)], check=False)
         if made.returncode:
             raise build.BuildError(f"compiling {source} failed")

@@ -221,7 +221,7 @@ static void assert_checksum(u16 flags, u16 gso_size, u8 checksum)
 	assert_up(headers + 3000);
 }
 
-/* Without the feature nobody's word is taken for a checksum; one that is missing stays so. */
+/* Without the feature the core checks each checksum; one that is missing stays so. */
 static void checksum_of_the_back_end(void **state)
 {
 	for (int on = 1; on >= 0; on--) {

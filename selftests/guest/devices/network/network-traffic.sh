@@ -112,11 +112,27 @@ multicast() {
 
 check "multicast reaches the guest" multicast
 
+# queues_add_up COUNT: so many have counters, and with the rest these add up to the device's.
+queues_add_up() {
+	local name before sum
+	equal "receive queues" "$(./queue-stats "$nic" | grep -c '^rx.* rx_packets ')" "$1" &&
+		equal "transmit queues" "$(./queue-stats "$nic" | grep -c '^tx.* tx_packets ')" "$1" ||
+		return
+	for name in rx_packets rx_bytes tx_packets tx_bytes; do
+		before=$(cat "/sys/class/net/$nic/statistics/$name")
+		sum=$(./queue-stats "$nic" | sed -n "s/^device $name //p")
+		# Packets may come meanwhile.
+		at_least "$name" "$sum" "$before" &&
+			at_least "$name" "$(cat "/sys/class/net/$nic/statistics/$name")" "$sum" || return
+	done
+}
+
 two_channels() {
 	./nic "$nic" channels 1 && equal channels "$(./nic "$nic" channels)" "1 $1" &&
-		carrier "$nic" 1 && fetch_both $THERE $HERE && ./nic "$nic" channels "$1" &&
+		carrier "$nic" 1 && fetch_both $THERE $HERE && queues_add_up 1 &&
+		./nic "$nic" channels "$1" &&
 		carrier "$nic" 1 && equal channels "$(./nic "$nic" channels)" "$1 $1" &&
-		fetch_both $THERE $HERE
+		fetch_both $THERE $HERE && queues_add_up "$1"
 }
 
 if ./nic "$nic" channels > /dev/null 2>&1; then

@@ -24,7 +24,7 @@
 #define rcu_dereference_bh(p)	(p)
 #define xdp_do_flush()		((void)0)
 
-#define NETIF_F_RXCSUM		(1ULL << 40)
+#define NETIF_F_RXCSUM		BIT_ULL(40)
 enum { CHECKSUM_NONE, CHECKSUM_UNNECESSARY, CHECKSUM_COMPLETE, CHECKSUM_PARTIAL };
 enum { SKB_GSO_TCPV4 = 1, SKB_GSO_DODGY = 4, SKB_GSO_TCPV6 = 16 };
 
@@ -50,12 +50,20 @@ struct device { void *data; };
 struct device_driver { const char *name; };
 #define dev_get_drvdata(d)	((d)->data)
 
-struct net_device { const char *name; void *priv; unsigned int mtu; u64 features; };
+struct net_device {
+	const char *name;
+	void *priv;
+	unsigned int mtu;
+	u64 features;
+	unsigned int num_rx_queues, num_tx_queues, real_num_rx_queues, real_num_tx_queues;
+};
+
 struct netdev_queue { bool stopped; int locked; };
 struct napi_struct { unsigned int napi_id; };
 struct xdp_rxq_info { int unused; };
 struct page_pool { int unused; };
 struct netdev_bpf;
+struct rtnl_link_stats64;
 struct ethtool_ops { int unused; };
 struct bpf_prog;
 struct xdp_frame;
