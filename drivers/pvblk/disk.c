@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "geometry.h"
 #include "pvblk.h"
 
 /* Time that the bus waits for the partition table to be read. */
@@ -75,6 +76,7 @@ static const struct block_device_operations pvblk_disk_fops = {
 	.release	= pvblk_disk_release,
 	.ioctl		= pvblk_disk_ioctl,
 	.compat_ioctl	= blkdev_compat_ptr_ioctl,
+	.getgeo		= pvblk_getgeo,
 	.free_disk	= pvblk_disk_free,
 };
 

@@ -37,7 +37,7 @@ def folder() -> Path:
     for script in (path for each in FOLDERS for path in each.glob("*.sh")):
         files.install(script, inside / script.name)
     files.install(build.RUNNER, inside / "run-in-guest")
-    for source in (build.SOURCES / "devices/network").glob("*.c"):
+    for source in (path for each in FOLDERS[1:3] for path in each.glob("*.c")):
         # The host may lack headers of what the guest's kernel has, such as linux/netdev.h.
         made = subprocess.run(["gcc", "-O2", "-Wall", "-static", "-s", "-idirafter",
                                str(build.LINUX / "source/include/uapi"), "-o",

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
 # Flags of the tests of the block front end.
-$(OUT)/drivers/test_pvblk $(OUT)/drivers/test_pvblk_pages $(OUT)/drivers/test_pvblk_vdev: CFLAGS := $(DRIVER_CFLAGS) $(CFLAGS)
-$(OUT)/drivers/test_pvblk $(OUT)/drivers/test_pvblk_pages $(OUT)/drivers/test_pvblk_vdev: $(DRIVER_HEADERS)
+PVBLK_TESTS := $(addprefix $(OUT)/drivers/,test_pvblk test_pvblk_pages test_pvblk_vdev test_pvblk_geometry)
+$(PVBLK_TESTS): CFLAGS := $(DRIVER_CFLAGS) $(CFLAGS)
+$(PVBLK_TESTS): $(DRIVER_HEADERS)

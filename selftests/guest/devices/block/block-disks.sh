@@ -43,6 +43,7 @@ check "sysfs has the disk below its device on the bus xen" \
 	equal place "$(realpath /sys/class/block/xvdb)" /sys/devices/vbd-$A/block/xvdb
 check "a writable disk has the size of the file" equal size "$(cat /sys/block/xvdb/size)" 32768
 check "a writable disk is not read-only" equal ro "$(cat /sys/block/xvdb/ro)" 0
+check "a disk has the usual geometry" equal geometry "$(./geometry $DISK)" "255 63 2 0"
 check "each sector written arrives in its place" numbered
 check "each sector is read from its place" reread
 check "buffered writes" fio_disk --rw=randwrite --ioengine=psync --bs=4k --size=4M --fsync=64
@@ -99,6 +100,7 @@ check "the first partition has its place" equal place "$(cat /sys/block/xvdb/xvd
 $(cat /sys/block/xvdb/xvdb1/size)" "2048 2048"
 check "the second partition has its place" equal place "$(cat /sys/block/xvdb/xvdb2/start) \
 $(cat /sys/block/xvdb/xvdb2/size)" "4096 4096"
+check "a partition has the disk's geometry" equal geometry "$(./geometry ${DISK}2)" "255 63 2 4096"
 check "a partitioned disk goes away" disk_away
 
 check "a read-only disk appears" disk r
