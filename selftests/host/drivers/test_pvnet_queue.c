@@ -226,6 +226,25 @@ static void budget(void **state)
 	close_queue();
 }
 
+/* A poll that the core will repeat itself: no event comes until it has. */
+static void deferred(void **state)
+{
+	open_queue();
+	polling.deferrals = 1;
+	deliver(60);
+	event(PVNET_RX);
+	polling_run(&queue->napi, 64);
+	assert_int_equal(upstack.count, 1);
+	assert_int_equal(polling.eois, 0);
+	/* The timer's poll ends the event, which had work in the poll before. */
+	napi_schedule(&queue->napi);
+	polling_run(&queue->napi, 64);
+	assert_int_equal(polling.eois, 1);
+	assert_int_equal(polling.idle_eois, 0);
+	assert_int_equal(queue->rx_stats.events, 1);
+	close_queue();
+}
+
 /* An index that was never possible: no event ends, and the device fails once. */
 static void broken(void **state)
 {
@@ -333,6 +352,7 @@ int main(void)
 		TEST(half_a_queue),
 		TEST(events),
 		TEST(budget),
+		TEST(deferred),
 		TEST(broken),
 		TEST(netpoll),
 		TEST(all_queues),

@@ -97,6 +97,15 @@ for size in 1280 9000 65517; do
 done
 check "the usual MTU again" mtu 1500
 
+# deferred POLLS NANOSECONDS: the core repeats so many polls without work itself.
+deferred() {
+	echo "$1" > "/sys/class/net/$nic/napi_defer_hard_irqs" &&
+		echo "$2" > "/sys/class/net/$nic/gro_flush_timeout" && fetch_both $THERE $HERE
+}
+
+check "TCP both ways with few events" deferred 2 200000
+check "TCP both ways with all events" deferred 0 0
+
 ipv6() {
 	address=$(control "ip -6 addr show dev vif\$dom.5" | sed -n 's/.*inet6 \(fe80[^/]*\).*/\1/p')
 	ping -6 -c 1 -W 5 -s 3000 "$address%$nic"

@@ -25,6 +25,8 @@ static struct {
 	irq_handler_t handler[16];
 	void *data[16];
 	unsigned int bound, eois, idle_eois;
+	/* Completions that the core puts off to its timer (napi_defer_hard_irqs). */
+	unsigned int deferrals;
 	/* Ports before none is left; -1: there are always some. */
 	int ports;
 	unsigned int carrier_lost;
@@ -64,7 +66,7 @@ static inline void napi_schedule(struct napi_struct *napi)
 static inline bool napi_complete_done(struct napi_struct *napi, int work)
 {
 	polling.scheduled = false;
-	return true;
+	return !polling.deferrals || !polling.deferrals--;
 }
 
 static inline bool __netif_tx_trylock(struct netdev_queue *txq)
