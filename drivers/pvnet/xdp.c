@@ -86,8 +86,14 @@ static bool pvnet_xdp_act(struct pvnet_queue *queue, struct bpf_prog *prog,
 			  unsigned int *redirected)
 {
 	struct net_device *dev = queue->net->dev;
+	u32 len = xdp->data_end - xdp->data;
 	u32 verdict = bpf_prog_run_xdp(prog, xdp);
 
+	/* The program is the stack's first layer; pvnet_deliver() counts others. */
+	if (verdict != XDP_PASS) {
+		queue->rx_stats.packets++;
+		queue->rx_stats.bytes += len;
+	}
 	switch (verdict) {
 	case XDP_PASS:
 		if (!fresh)

@@ -97,6 +97,26 @@ static void test_page_is_cleared(void **state)
 	}
 }
 
+/* A packet that the program consumes has been received. */
+static void test_packets_are_counted(void **state)
+{
+	unsigned int packets = 0;
+
+	for (program.verdict = XDP_ABORTED; program.verdict <= XDP_TX; program.verdict++) {
+		if (program.verdict == XDP_PASS)
+			continue;
+		receive(200);
+		packets++;
+		assert_int_equal(queue.rx_stats.packets, packets);
+		assert_int_equal(queue.rx_stats.bytes, 200 * packets);
+	}
+	/* One that it does not see is dropped, and counted there. */
+	net.xdp = false;
+	receive(200);
+	assert_int_equal(queue.rx_stats.packets, packets);
+	assert_int_equal(queue.rx_stats.drop_xdp_off, 1);
+}
+
 /* Without memory for another page the same one is offered again. */
 static void test_page_is_cleared_without_memory(void **state)
 {
@@ -116,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_page_is_cleared),
+		T(test_packets_are_counted),
 		T(test_page_is_cleared_without_memory),
 	};
 

@@ -58,6 +58,24 @@ control "arp -i vif\$dom.5 -s $HERE 00:16:3e:79:00:05"
 check "a program that passes all" under "$first" pass ping_of $THERE 0 4000 97
 check "TCP under a program that passes all" under "$first" pass fetch_both $THERE $HERE
 check "a program that drops all" fails under "$first" drop ping_of $THERE 100 100 1
+
+# counted COMMAND...: at least ten packets have been received when it is done.
+counted() {
+	local file="/sys/class/net/$first/statistics/rx_packets" before
+	before=$(cat "$file")
+	"$@" || return
+	at_least "received packets" "$(($(cat "$file") - before))" 10
+}
+
+unanswered() {
+	control "fails ping -c 10 -A -W 1 $HERE > /dev/null"
+}
+
+if [ -e /sys/module/pvnet ]; then
+	check "packets that a program drops are counted" counted under "$first" drop unanswered
+else
+	skip "packets that a program drops are counted" "this front end does not count them"
+fi
 check "traffic after the program is detached" ping_of $THERE 100 100 1
 check "a program that sends all back" under "$first" tx come_back 5
 # The other interface needs a program as well, to have queues for redirected packets.
