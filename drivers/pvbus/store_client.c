@@ -784,4 +784,5 @@ static int __init pvstore_init(void)
 	queue_work(pvstore.queue, &pvstore.worker);
 	return 0;
 }
-subsys_initcall(pvstore_init);
+/* The nodes of vCPUs are read before these are brought up. */
+early_initcall(pvstore_init);

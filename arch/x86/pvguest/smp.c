@@ -6,6 +6,7 @@
  * kernel mode with page tables on; there is no trampoline.
  */
 #include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/init.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -20,6 +21,7 @@
 #include <asm/mmu.h>
 #include <asm/smp.h>
 #include <asm/spec-ctrl.h>
+#include <pvguest/platform.h>
 
 #include "internal.h"
 #include "ports.h"
@@ -30,6 +32,8 @@
 /* vCPUs whose vcpu_info, and whose initial state, the hypervisor has: each once. */
 static cpumask_t pv_registered_vcpus;
 static cpumask_t pv_initialised_vcpus;
+/* vCPUs that are not brought up with the others: not present until these are up. */
+static cpumask_t pv_off_vcpus __initdata;
 
 /*
  * First C code of a secondary vCPU, and of one that was off; does not return.
@@ -179,8 +183,27 @@ static void __init pv_prepare_cpus(unsigned int max_cpus)
 	cpumask_set_cpu(0, &pv_initialised_vcpus);
 }
 
+/* Those left off are present again before CPU devices are made of what is. */
 static void __init pv_cpus_done(unsigned int max_cpus)
 {
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &pv_off_vcpus)
+		set_cpu_present(cpu, true);
+}
+
+/**
+ * pvguest_leave_vcpu_off() - have the boot pass over a vCPU
+ * @cpu: the vCPU, which is not the boot vCPU
+ *
+ * It can be brought up as any that was off once the CPU devices are there.
+ *
+ * Context: early_initcall(), before the other vCPUs are brought up.
+ */
+void __init pvguest_leave_vcpu_off(unsigned int cpu)
+{
+	cpumask_set_cpu(cpu, &pv_off_vcpus);
+	set_cpu_present(cpu, false);
 }
 
 static void pv_poll_sync_state(void)

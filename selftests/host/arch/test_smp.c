@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The start of a vCPU: whatever step of it fails, the next attempt begins where
- * that one ended, and what the hypervisor takes only once it is given once.
+ * that one ended, and what the hypervisor takes only once it is given once.  One
+ * that is left off is present all the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@ struct pt_regs { unsigned long ip; };
 static struct gdt gdts[SHIM_VCPUS];
 #define init_top_pgt		((pgd_t *)shim_pages)
 static struct pt_regs stack;
+static bool present[SHIM_VCPUS] = { true, true };
 typedef struct cpumask cpumask_t;
 struct shim_smp_ops {
 	void (*smp_prepare_boot_cpu)(void);
@@ -47,6 +49,7 @@ static struct shim_smp_ops smp_ops;
 #define cpu_kernelmode_gs_base(cpu)	((unsigned long)(cpu))
 #define cpumask_test_cpu(cpu, mask)	(!!((mask)->bits[0] & BIT(cpu)))
 #define cpumask_set_cpu(cpu, mask)	((void)((mask)->bits[0] |= BIT(cpu)))
+#define for_each_cpu(cpu, mask)	for_each_cpu_and(cpu, mask, mask)
 #define kzalloc(size, flags)	fake_kzalloc(size)
 #define kfree(p)		free(p)
 #define cr4_init()		((void)0)
@@ -60,6 +63,8 @@ static struct shim_smp_ops smp_ops;
 #define speculative_store_bypass_ht_init()	((void)0)
 #define notify_cpu_starting(cpu)	((void)0)
 #define set_cpu_online(cpu, is)	((void)0)
+#define __initdata
+#define set_cpu_present(cpu, is)	((void)(present[cpu] = (is)))
 #define local_irq_enable()	((void)0)
 #define cpu_startup_entry(state)	((void)0)
 #define native_smp_prepare_boot_cpu()	((void)0)
@@ -247,11 +252,22 @@ static void a_vcpu_can_be_started_again(void **state)
 	assert_int_equal(succeeded[REGISTER], 1);
 }
 
+/* Linux brings up what is present, and makes devices of what is then. */
+static void one_left_off_is_present_afterwards(void **state)
+{
+	pvguest_leave_vcpu_off(1);
+	assert_true(present[0]);
+	assert_false(present[1]);
+	smp_ops.smp_cpus_done(SHIM_VCPUS);
+	assert_true(present[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_failed_start_is_not_final, fresh),
 		cmocka_unit_test_setup(a_vcpu_can_be_started_again, fresh),
+		cmocka_unit_test_setup(one_left_off_is_present_afterwards, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,7 @@ typedef unsigned int gfp_t;
 #define MODULE_PARM_DESC(name, text)
 /* The test calls shim_init_NAME(). */
 #define shim_initcall(fn)	int (*const shim_init_##fn)(void) = (fn)
+#define early_initcall(fn)	shim_initcall(fn)
 #define core_initcall(fn)	shim_initcall(fn)
 #define subsys_initcall(fn)	shim_initcall(fn)
 #define device_initcall(fn)	shim_initcall(fn)

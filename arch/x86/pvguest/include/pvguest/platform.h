@@ -35,6 +35,8 @@ void pvguest_pause(unsigned int us);
 void pvguest_console_write(const char *s, unsigned int len);
 int pvguest_console_read(char *buf, unsigned int len);
 
+void pvguest_leave_vcpu_off(unsigned int cpu);
+
 /* Event channels as interrupts. */
 
 /* The handler calls pvguest_irq_eoi() when it has done its work. */
