@@ -34,6 +34,9 @@ def _add_guest(add: Add) -> None:
     add("--bzimage", action="store_true", help="boot the compressed kernel, not the ELF file")
     add("--vcpus", type=arguments.number(1), default=1, metavar="N",
         help="vCPUs (default: 1; at most as many as the kernel was built for)")
+    add("--max-vcpus", type=arguments.number(1), metavar="M",
+        help="vCPUs that 'xl vcpu-set' can switch on, with those of --vcpus on at first (default: "
+             "those; xen-domu only)")
     add("--memory", type=arguments.number(1, unit="MiB"), metavar="MIB",
         help=f"memory of the guest in MiB (default: 256; {debian.MEMORY_MIB} with --root debian)")
     add("--add", type=arguments.folder, action="append", default=[], metavar="DIR",
@@ -136,8 +139,8 @@ def _check(args: argparse.Namespace, method: methods.Method) -> None:
     if args.xen_append and not method.own_xen:
         raise errors.UsageError("--xen-append needs --hv xen-dom0: a control domain is resumed "
                                 "with the hypervisor that it was booted on")
-    if args.xentrace and (not method.tool_stack or args.icount or args.vcpus > 1
-                          or not args.command):
+    several = max(args.vcpus, args.max_vcpus or 1) > 1
+    if args.xentrace and (not method.tool_stack or args.icount or several or not args.command):
         raise errors.UsageError("--xentrace needs --hv xen-domu, one vCPU, no --icount "
                                 "and a COMMAND")
     if args.orders and not (method.tool_stack and args.command):
@@ -149,8 +152,10 @@ def _check(args: argparse.Namespace, method: methods.Method) -> None:
                                              ("no --xentrace", not args.xentrace)) if not is_there]
         if lacks:
             raise errors.UsageError(f"--guests {args.guests} needs {' and '.join(lacks)}")
-    if args.icount and args.vcpus > 1:
-        raise errors.UsageError("--icount counts on one CPU: leave --vcpus out")
+    if args.max_vcpus and not method.tool_stack:
+        raise errors.UsageError("--max-vcpus needs --hv xen-domu, where a tool stack switches vCPUs")
+    if args.icount and several:
+        raise errors.UsageError("--icount counts on one CPU: leave --vcpus and --max-vcpus out")
     if args.gdb is not None and not in_bochs:
         by_hand.check_port(args.gdb)
     if args.show_command and (args.xentrace or args.orders or args.gdb is not None):
@@ -167,7 +172,8 @@ def _check_size(args: argparse.Namespace, method: methods.Method) -> None:
     if args.image:
         _check_image(Path(args.image))
     limits.check_memory(_memory(args), args.guests, method, args.add, bool(args.image))
-    limits.check_vcpus(args.vcpus, method, emulator.load(args.emulator), _cpus(args, method))
+    limits.check_vcpus(args.vcpus, method, emulator.load(args.emulator), _cpus(args, method),
+                       args.max_vcpus)
 
 
 def _cpus(args: argparse.Namespace, method: methods.Method) -> int | None:
@@ -239,7 +245,8 @@ def make_plan(args: argparse.Namespace, method: methods.Method, folder: Path) ->
             vifs=vifs, debian=with_debian,
             disks=[method.disk_prefix + chr(ord("a") + index) for index in range(len(own))]))
         domains.append(plan.Domain(image, line, memory, args.vcpus, ramdisk, own,
-                                   [network.vif(guest, index) for index in range(vifs)]))
+                                   [network.vif(guest, index) for index in range(vifs)],
+                                   args.max_vcpus))
     return plan.Plan(folder, domains, args.emulator, args.accel, args.icount, args.cpu or "",
                      own_xen, args.xen_append, orders=args.orders,
                      trace=Path(args.xentrace) if args.xentrace else None)

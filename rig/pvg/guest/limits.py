@@ -28,8 +28,12 @@ def kernel_cpus(image: Path) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def check_vcpus(vcpus: int, method: Method, emulator: Emulator, cpus: int | None) -> None:
-    """Refuse more VCPUS than the machine or the kernel, which can use CPUS, has room for."""
+def check_vcpus(vcpus: int, method: Method, emulator: Emulator, cpus: int | None,
+                most_on: int | None = None) -> None:
+    """Refuse more VCPUS than the machine or the kernel, which can use CPUS, has room for.
+
+    MOST_ON: how many may be on later
+    """
     limits = []
     if not method.tool_stack and emulator.most_cpus is not None:
         limits.append((emulator.most_cpus, "the emulated machine has"))
@@ -37,9 +41,13 @@ def check_vcpus(vcpus: int, method: Method, emulator: Emulator, cpus: int | None
         limits.append((method.firmware_cpus, "the firmware's table has room for"))
     if cpus is not None:
         limits.append((cpus, "the kernel was built for (CONFIG_NR_CPUS)"))
-    most, why = min(limits, default=(vcpus, ""))
-    if vcpus > most:
-        raise errors.UsageError(f"--vcpus {vcpus}: at most {most} are possible, as many as {why}")
+    for option, number in (("--vcpus", vcpus), ("--max-vcpus", most_on or vcpus)):
+        most, why = min(limits, default=(number, ""))
+        if number > most:
+            raise errors.UsageError(f"{option} {number}: at most {most} are possible, as many as "
+                                    f"{why}")
+    if most_on is not None and most_on < vcpus:
+        raise errors.UsageError(f"--max-vcpus {most_on}: fewer than the {vcpus} of --vcpus")
 
 
 def machine_mib() -> int:

@@ -14,6 +14,7 @@ class Domain:
 
     kernel: its kernel, or any other ELF file with Xen's notes; arguments: the command line
     memory: MiB; ramdisk: contents of the initial RAM file system, if there is one
+    max_vcpus: how many the tool stack may switch on, of which vcpus are on at first (default: those)
     """
 
     kernel: Path
@@ -23,6 +24,7 @@ class Domain:
     ramdisk: bytes | None = None
     disks: list[Disk] = dataclasses.field(default_factory=list)
     vifs: list[Vif] = dataclasses.field(default_factory=list)
+    max_vcpus: int | None = None
 
 
 @dataclasses.dataclass

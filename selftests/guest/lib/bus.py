@@ -2,6 +2,7 @@
 """Tests of XenStore and the device bus that send orders to the control domain."""
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from pvg.base import files, ktap, tools
@@ -10,21 +11,29 @@ from lib import build, console, guest
 
 TOOLS = tuple(f"xenstore-{name}" for name in ("read", "write", "list", "ls", "rm", "exists",
                                               "watch", "chmod"))
+# Of the group vcpu-set: a guest that begins with one of this many vCPUs.
+VCPU_SET, MAX_VCPUS = "vcpu-set.sh", 4
 SCRIPTS = ("store/tools.sh", "store/states.sh", "console/console.sh", "console/daemon.sh",
            "store/control.sh", "lib/bus.sh")
 TESTS = tuple(Path(script).name for script in SCRIPTS[:-1])
 LIMIT = 3600            # seconds for one of them that hangs
 
 
-def _folder() -> Path:
-    """The folder for the guest: Debian's tools, the tests, the module."""
-    folder = guest.WORK / "add-bus"
+def _scripts(name: str, scripts: Iterable[str]) -> tuple[Path, Path]:
+    """A new folder NAME for the guest, and in it the one with SCRIPTS and what runs them."""
+    folder = guest.WORK / name
     shutil.rmtree(folder, ignore_errors=True)
-    tools.install(TOOLS, folder)
     inside = folder / guest.FOLDER.lstrip("/")
-    for script in SCRIPTS:
+    for script in scripts:
         files.install(build.SOURCES / "devices" / script, inside / Path(script).name)
     files.install(build.RUNNER, inside / "run-in-guest")
+    return folder, inside
+
+
+def _folder() -> Path:
+    """The folder for the guest: Debian's tools, the tests, the module."""
+    folder, inside = _scripts("add-bus", SCRIPTS)
+    tools.install(TOOLS, folder)
     module = guest.WORK / "module-pvguest"
     module.mkdir(parents=True, exist_ok=True)
     objects = build.LINUX / "pvguest"
@@ -51,3 +60,11 @@ def check(group: ktap.Group) -> None:
                     timeout=LIMIT * len(TESTS), options=["--orders", "--no-network"])
     guest.report_all(group, run, TESTS)
     console.check(group)
+
+
+def vcpu_set(group: ktap.Group) -> None:
+    """The tool stack switches vCPUs of a guest that has more than it begins with."""
+    folder, _ = _scripts("add-vcpu-set", (f"store/{VCPU_SET}", "lib/bus.sh"))
+    run = guest.Run("xen-domu", "pvguest", guest.command(LIMIT, [VCPU_SET]), [folder],
+                    timeout=LIMIT, options=["--orders", "--no-network", "--max-vcpus", str(MAX_VCPUS)])
+    guest.report_all(group, run, [VCPU_SET])

@@ -63,7 +63,8 @@ class Run(Refused):
     """Values of 'pvguest run'."""
 
     def test_numbers(self) -> None:
-        for option, least in (("--vcpus", "at least 1"), ("--memory", "at least 1"),
+        for option, least in (("--vcpus", "at least 1"), ("--max-vcpus", "at least 1"),
+                              ("--memory", "at least 1"),
                               ("--timeout", "at least 1"), ("--guests", "from 1 to 8"),
                               ("--vifs", "from 1 to 2")):
             for value in ("0", "-1", "1.5", "many", "", "\N{ARABIC-INDIC DIGIT FIVE}"):
@@ -87,6 +88,15 @@ class Run(Refused):
             self.run_refuses("--hv", hv, "--vcpus", "999", about=["--vcpus 999", "at most 5",
                                                                   "CONFIG_NR_CPUS"])
             self.run_refuses("--hv", hv, "--vcpus", "6", about=["--vcpus 6", "at most 5"])
+
+    def test_vcpus_that_there_cannot_be_later(self) -> None:
+        self.run_refuses("--max-vcpus", "6", about=["--max-vcpus 6", "at most 5", "CONFIG_NR_CPUS"])
+        self.run_refuses("--vcpus", "3", "--max-vcpus", "2", about=["--max-vcpus 2", "the 3 of --vcpus"])
+        self.run_refuses("--icount", "--max-vcpus", "2", about=["--icount", "--max-vcpus"])
+        self.run_refuses("--xentrace", self.folder / "counts", "--max-vcpus", "2",
+                         about=["--xentrace", "one vCPU"])
+        for hv in ("xen-dom0", "none"):
+            self.run_refuses("--hv", hv, "--max-vcpus", "2", about=["--max-vcpus", "--hv xen-domu"])
 
     def test_more_processors_than_the_machine_has(self) -> None:
         self.run_refuses("--hv", "none", "--vcpus", "999", about=["--vcpus 999", "at most 5"])
@@ -212,6 +222,8 @@ class Early(rigtest.FolderCase):
         for hv in ("xen-domu", "xen-dom0"):
             self.refuses("--vcpus", most + 1, about=f"at most {most} are .*NR_CPUS", hv=hv)
             self.takes("--vcpus", most, hv=hv)
+        self.takes("--vcpus", 2, "--max-vcpus", most)
+        self.takes("--vcpus", 2, "--max-vcpus", 2)
 
     def test_kernel_that_was_never_built(self) -> None:
         self.refuses("--no-build", about=r"run: \./pvguest build --kernel pvguest$")

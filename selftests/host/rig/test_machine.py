@@ -111,6 +111,11 @@ class ToolStack(rigtest.Case):
         self.assertEqual(found["extra"], "'console=hvc0'")
         self.assertEqual(found["on_crash"], "'destroy'")
         self.assertNotIn("ramdisk", found)
+        self.assertNotIn("maxvcpus", found)
+
+    def test_vcpus_that_are_off_at_first(self) -> None:
+        found = self.config(max_vcpus=4)
+        self.assertEqual((found["vcpus"], found["maxvcpus"]), ("2", "4"))
 
     def test_words_that_would_end_the_string(self) -> None:
         found = self.config(arguments="a='b' c=\\ d\ne")

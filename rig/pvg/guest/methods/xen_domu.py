@@ -104,6 +104,8 @@ def config(plan: Plan, number: int, own: dict[str, Disk]) -> str:
              # Traced, the guest has a CPU of its own: records have their CPU but not their domain.
              f"cpus = '{control.CPUS - 1 if plan.trace else 'all'}'", f"vcpus = {domain.vcpus}",
              f"disk = [{disk_list}]", f"vif = [{vifs}]", f"extra = {quoted(domain.arguments)}"]
+    if domain.max_vcpus is not None:
+        lines.append(f"maxvcpus = {domain.max_vcpus}")
     if domain.ramdisk is not None:
         lines.append(f"ramdisk = '/guest/initrd{number}'")
     lines += [f"on_{end} = 'destroy'" for end in ("poweroff", "reboot", "crash", "watchdog")]
