@@ -99,7 +99,7 @@ static void pvbus_vcpu_follow(unsigned int cpu)
 }
 
 /* Whatever node has changed, all are looked at: of many changes the last counts. */
-static void pvbus_vcpus_update(struct work_struct *work)
+static void pvbus_vcpus_worker(struct work_struct *work)
 {
 	unsigned int cpu;
 
@@ -107,7 +107,7 @@ static void pvbus_vcpus_update(struct work_struct *work)
 		pvbus_vcpu_follow(cpu);
 }
 
-static DECLARE_WORK(pvbus_vcpus_work, pvbus_vcpus_update);
+static DECLARE_WORK(pvbus_vcpus_work, pvbus_vcpus_worker);
 
 static void pvbus_vcpus_changed(struct pvstore_watch *watch, const char *path)
 {
@@ -118,7 +118,7 @@ static void pvbus_vcpus_changed(struct pvstore_watch *watch, const char *path)
 static struct pvstore_watch pvbus_vcpus_nodes = { "cpu", pvbus_vcpus_changed };
 
 /* The first event comes at once, and changes since the boot's look are seen. */
-static void pvbus_vcpus_watch(struct work_struct *work)
+static void pvbus_vcpus_watch_worker(struct work_struct *work)
 {
 	static bool logged;
 	int ret = pvstore_watch(&pvbus_vcpus_nodes);
@@ -132,7 +132,7 @@ static void pvbus_vcpus_watch(struct work_struct *work)
 	schedule_delayed_work(to_delayed_work(work), HZ);
 }
 
-static DECLARE_DELAYED_WORK(pvbus_vcpus_start, pvbus_vcpus_watch);
+static DECLARE_DELAYED_WORK(pvbus_vcpus_start, pvbus_vcpus_watch_worker);
 
 /* Late: a vCPU that goes up or down calls what other initcalls have set up. */
 static int __init pvbus_vcpus_init(void)
