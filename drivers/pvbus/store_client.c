@@ -784,5 +784,6 @@ static int __init pvstore_init(void)
 	queue_work(pvstore.queue, &pvstore.worker);
 	return 0;
 }
+
 /* The nodes of vCPUs are read before these are brought up. */
 early_initcall(pvstore_init);

@@ -183,7 +183,7 @@ static void __init pv_prepare_cpus(unsigned int max_cpus)
 	cpumask_set_cpu(0, &pv_initialised_vcpus);
 }
 
-/* Those left off are present again before CPU devices are made of what is. */
+/* CPU devices are made of what is present: of vCPUs that were left off as well. */
 static void __init pv_cpus_done(unsigned int max_cpus)
 {
 	unsigned int cpu;

@@ -63,7 +63,7 @@ static int remove_cpu(unsigned int cpu)
 	return switched(cpu, false);
 }
 
-/* This machine's printf() knows no mask: one line is as good as another. */
+/* No printf() of a program knows masks: one line is as good as another. */
 #undef pr_info
 #define pr_info(...)	shim_log("%s", "")
 
@@ -113,7 +113,7 @@ static void boot(const char * const words[VCPUS])
 	settle();
 }
 
-/* Those that are online, a bit for each. */
+/* A bit for each vCPU that is online. */
 static unsigned int mask(void)
 {
 	unsigned int cpu, bits = 0;
@@ -175,8 +175,8 @@ static void those_not_read_at_boot_are_taken_down(void **state)
 {
 	unsigned int cpu;
 
-	for (cpu = 0; cpu < VCPUS; cpu++)
-		present[cpu] = online[cpu] = true;
+	memset(online, true, sizeof(online));
+	memset(present, true, sizeof(present));
 	for (cpu = 1; cpu < VCPUS; cpu++)
 		node_put(path(cpu), "offline");
 	shim_init_pvbus_vcpus_init();
