@@ -31,6 +31,7 @@ int pvblk_getgeo(struct block_device *bdev, struct hd_geometry *geo)
 
 	geo->heads = PVBLK_HEADS;
 	geo->sectors = PVBLK_TRACK_SECTORS;
-	geo->cylinders = min_t(sector_t, cylinders, U16_MAX);
+	/* At least 1: programs divide by it. */
+	geo->cylinders = clamp(cylinders, (sector_t)1, (sector_t)U16_MAX);
 	return 0;
 }

@@ -342,8 +342,8 @@ static DECLARE_DELAYED_WORK(pvbus_rescan_work, pvbus_rescan_worker);
  */
 static bool pvbus_scan_failed(int error, bool look, bool logged)
 {
-	bool retry = error != -EPROTO && error != -E2BIG &&
-		     error != -ETIMEDOUT && error != -ENODEV;
+	bool retry = error != -EPROTO && error != -E2BIG && error != -EACCES &&
+		     error != -EPERM && error != -ETIMEDOUT && error != -ENODEV;
 
 	if (!logged)
 		pr_err("pvbus: device: cannot be listed (%d); no device comes or goes until it %s\n",

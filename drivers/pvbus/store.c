@@ -32,31 +32,41 @@ static void pvstore_complete(struct pvstore_request *req)
 	complete(&req->completed);
 }
 
-static int pvstore_wait(struct pvstore_request *req)
+/* Wait for the reply, for @limit seconds at most unless that is 0. */
+static int pvstore_wait(struct pvstore_request *req, unsigned int limit)
 {
-	bool shutdown, reported = false;
 	unsigned int waited = 0;
+	bool shutdown;
 	long left;
 
 	for (;;) {
 		left = wait_for_completion_killable_timeout(&req->completed, HZ);
 		if (left > 0)
 			return req->error;
+		waited++;
 		shutdown = system_state > SYSTEM_RUNNING;
-		if (left < 0 || (shutdown && ++waited >= STORE_SHUTDOWN_TIME)) {
+		if (left < 0 || (shutdown && waited >= STORE_SHUTDOWN_TIME) ||
+		    (limit && waited >= limit)) {
 			if (pvstore_abandon(req))
 				return left < 0 ? -EINTR : -ETIMEDOUT;
 			/* The reply has just come. */
 			wait_for_completion(&req->completed);
 			return req->error;
 		}
-		if (!shutdown && !reported && ++waited >= STORE_REPORT_TIME) {
+		if (!shutdown && waited == STORE_REPORT_TIME)
 			pr_warn("pvbus: store: request %u of type %u: no reply for %u s (%d); waiting\n",
 				req->head.req_id, req->head.type, waited,
 				-ETIMEDOUT);
-			reported = true;
-		}
 	}
+}
+
+static int pvstore_call_within(struct pvstore_request *req, unsigned int limit)
+{
+	int ret;
+
+	req->done = pvstore_complete;
+	ret = pvstore_submit(req);
+	return ret ?: pvstore_wait(req, limit);
 }
 
 /**
@@ -68,21 +78,17 @@ static int pvstore_wait(struct pvstore_request *req)
  */
 int pvstore_call(struct pvstore_request *req)
 {
-	int ret;
-
-	req->done = pvstore_complete;
-	ret = pvstore_submit(req);
-	return ret ?: pvstore_wait(req);
+	return pvstore_call_within(req, 0);
 }
 
 /*
- * Send a request and wait.  The payload is @dir, "/", @node, a zero byte, and
- * @len bytes of @more.  On success the caller reads the reply and puts the
- * request.
+ * Send a request and wait, for @limit seconds at most unless that is 0.  The
+ * payload is @dir, "/", @node, a zero byte, and @len bytes of @more.  On success
+ * the caller reads the reply and puts the request.
  */
-static struct pvstore_request *pvstore_ask(u32 type, u32 txn, const char *dir,
-					   const char *node, const void *more,
-					   size_t len)
+static struct pvstore_request *
+pvstore_ask_within(unsigned int limit, u32 type, u32 txn, const char *dir,
+		   const char *node, const void *more, size_t len)
 {
 	size_t dir_len = strlen(dir), node_len = strlen(node);
 	struct pvstore_request *req;
@@ -99,11 +105,18 @@ static struct pvstore_request *pvstore_ask(u32 type, u32 txn, const char *dir,
 		*p++ = '/';
 	memcpy(p, node, node_len + 1);
 	memcpy(p + node_len + 1, more, len);
-	ret = pvstore_call(req);
+	ret = pvstore_call_within(req, limit);
 	if (!ret)
 		return req;
 	pvstore_put(req);
 	return ERR_PTR(ret);
+}
+
+static struct pvstore_request *pvstore_ask(u32 type, u32 txn, const char *dir,
+					   const char *node, const void *more,
+					   size_t len)
+{
+	return pvstore_ask_within(0, type, txn, dir, node, more, len);
 }
 
 /* A request whose reply has nothing but the result. */
@@ -117,6 +130,40 @@ static int pvstore_command(u32 type, u32 txn, const char *dir, const char *node,
 		return PTR_ERR(req);
 	pvstore_put(req);
 	return 0;
+}
+
+/* The reply to a request to read, which is put. */
+static int pvstore_take_value(struct pvstore_request *req, char **value,
+			      unsigned int *len)
+{
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	*value = req->reply;
+	if (len)
+		*len = req->reply_len;
+	req->reply = NULL;
+	pvstore_put(req);
+	return 0;
+}
+
+/**
+ * pvstore_read_within() - read a node, but give a silent daemon up
+ * @seconds: after so many; 0: never, as pvstore_read()
+ * @dir: directory
+ * @node: below it
+ * @value: as for pvstore_read()
+ *
+ * Context: process.
+ * Return: 0 or a negative errno, as said in store.h; -ETIMEDOUT without a reply.
+ */
+int pvstore_read_within(unsigned int seconds, const char *dir, const char *node,
+			char **value)
+{
+	struct pvstore_request *req =
+		pvstore_ask_within(seconds, XS_READ, PVSTORE_NO_TXN, dir, node,
+				   "", 0);
+
+	return pvstore_take_value(req, value, NULL);
 }
 
 /**
@@ -133,17 +180,8 @@ static int pvstore_command(u32 type, u32 txn, const char *dir, const char *node,
 int pvstore_read(u32 txn, const char *dir, const char *node, char **value,
 		 unsigned int *len)
 {
-	struct pvstore_request *req =
-		pvstore_ask(XS_READ, txn, dir, node, "", 0);
-
-	if (IS_ERR(req))
-		return PTR_ERR(req);
-	*value = req->reply;
-	if (len)
-		*len = req->reply_len;
-	req->reply = NULL;
-	pvstore_put(req);
-	return 0;
+	return pvstore_take_value(pvstore_ask(XS_READ, txn, dir, node, "", 0),
+				  value, len);
 }
 EXPORT_SYMBOL_GPL(pvstore_read);
 
@@ -494,7 +532,7 @@ int pvstore_watch(struct pvstore_watch *watch)
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
-	ret = pvstore_wait(req);
+	ret = pvstore_wait(req, 0);
 	if (ret)
 		pvstore_unwatch(watch);
 	pvstore_put(req);

@@ -24,11 +24,16 @@
  * struct pvbus_vcpu - what was last seen of a vCPU's node
  * @off: its last word was "offline"; Linux brings up a vCPU whose node has none
  * @problem: why it has no word now: a negative errno, or 0 if it has; logged once
+ * @refusal: why Linux has not switched it, likewise
  */
 struct pvbus_vcpu {
 	bool off;
 	int problem;
+	int refusal;
 };
+
+/* Seconds for which the boot waits for XenStore's daemon. */
+#define PVBUS_VCPUS_BOOT_TIME	10
 
 /* Changed by the initcall and afterwards by the one work item. */
 static DEFINE_PER_CPU(struct pvbus_vcpu, pvbus_vcpus);
@@ -42,6 +47,12 @@ static int pvbus_vcpu_parse(const char *value)
 	return strcmp(value, "offline") ? -EINVAL : 0;
 }
 
+/* Memory may be there later, and what keeps all vCPUs as they are may end. */
+static bool pvbus_vcpu_may_do_later(int error)
+{
+	return error == -ENOMEM || error == -EAGAIN || error == -EBUSY;
+}
+
 /*
  * A node that is missing is not worth a line, nor is a daemon that breaks the
  * protocol, of which the store's client has logged one.
@@ -52,12 +63,17 @@ static void pvbus_vcpu_complain(unsigned int cpu, int problem, const char *value
 		pr_err("pvbus: cpu/%u/availability: '%.*s' is neither online nor offline (%d); ignored\n",
 		       cpu, pvguest_shown(value), value, problem);
 	else if (problem != -ENOENT && problem != -EPROTO)
-		pr_err("pvbus: cpu/%u/availability: cannot be read (%d); ignored until it changes\n",
-		       cpu, problem);
+		pr_err("pvbus: cpu/%u/availability: cannot be read (%d); %s\n",
+		       cpu, problem,
+		       pvbus_vcpu_may_do_later(problem) ?
+		       "trying again each second" : "ignored until it changes");
 }
 
-/* As pvbus_vcpu_parse(), or the error of reading the node. */
-static int pvbus_vcpu_look(unsigned int cpu)
+/*
+ * As pvbus_vcpu_parse(), or the error of reading the node: -ETIMEDOUT if the
+ * daemon says nothing for @limit seconds, which are not limited by 0.
+ */
+static int pvbus_vcpu_look(unsigned int cpu, unsigned int limit)
 {
 	struct pvbus_vcpu *vcpu = per_cpu_ptr(&pvbus_vcpus, cpu);
 	char *value = NULL;
@@ -65,7 +81,7 @@ static int pvbus_vcpu_look(unsigned int cpu)
 	int ret;
 
 	snprintf(dir, sizeof(dir), "cpu/%u", cpu);
-	ret = pvstore_read(PVSTORE_NO_TXN, dir, "availability", &value, NULL);
+	ret = pvstore_read_within(limit, dir, "availability", &value);
 	if (!ret)
 		ret = pvbus_vcpu_parse(value);
 	if (ret < 0 && ret != vcpu->problem)
@@ -84,35 +100,50 @@ static int pvbus_vcpu_switch(unsigned int cpu, bool on)
 	return on ? add_cpu(cpu) : remove_cpu(cpu);
 }
 
-static void pvbus_vcpu_follow(unsigned int cpu)
+/*
+ * Returns whether to try again soon.  After another refusal any change of a node
+ * is a reason to, as the tool stack repeats a request by the same words.
+ */
+static bool pvbus_vcpu_follow(unsigned int cpu)
 {
 	struct pvbus_vcpu *vcpu = per_cpu_ptr(&pvbus_vcpus, cpu);
-	int on = pvbus_vcpu_look(cpu), ret;
+	int on = pvbus_vcpu_look(cpu, 0), ret;
 
-	if (on < 0 || vcpu->off != on)
-		return;
-	vcpu->off = !on;
-	ret = pvbus_vcpu_switch(cpu, on);
-	if (ret < 0)
-		pr_err("pvbus: cpu/%u/availability: cannot be made %s (%d); left as it is until the node changes\n",
-		       cpu, on ? "online" : "offline", ret);
+	if (on < 0)
+		return pvbus_vcpu_may_do_later(on);
+	ret = vcpu->off == on ? pvbus_vcpu_switch(cpu, on) : 0;
+	if (ret < 0 && ret != vcpu->refusal)
+		pr_err("pvbus: cpu/%u/availability: cannot be made %s (%d); %s\n",
+		       cpu, on ? "online" : "offline", ret,
+		       pvbus_vcpu_may_do_later(ret) ? "trying again each second" :
+						      "left as it is until a node changes");
+	vcpu->refusal = min(ret, 0);
+	if (ret >= 0)
+		vcpu->off = !on;
+	return pvbus_vcpu_may_do_later(ret);
 }
 
-/* Whatever node has changed, all are looked at: of many changes the last counts. */
+static void pvbus_vcpus_worker(struct work_struct *work);
+static DECLARE_DELAYED_WORK(pvbus_vcpus_work, pvbus_vcpus_worker);
+
+/*
+ * Whatever node has changed, all are looked at: of many changes the last counts.
+ * Not bound to a vCPU, which this may take down.
+ */
 static void pvbus_vcpus_worker(struct work_struct *work)
 {
 	unsigned int cpu;
+	bool again = false;
 
 	for_each_possible_cpu(cpu)
-		pvbus_vcpu_follow(cpu);
+		again |= pvbus_vcpu_follow(cpu);
+	if (again)
+		queue_delayed_work(system_unbound_wq, &pvbus_vcpus_work, HZ);
 }
-
-static DECLARE_WORK(pvbus_vcpus_work, pvbus_vcpus_worker);
 
 static void pvbus_vcpus_changed(struct pvstore_watch *watch, const char *path)
 {
-	/* Not bound to a vCPU, which it may take down. */
-	queue_work(system_unbound_wq, &pvbus_vcpus_work);
+	mod_delayed_work(system_unbound_wq, &pvbus_vcpus_work, 0);
 }
 
 static struct pvstore_watch pvbus_vcpus_nodes = { "cpu", pvbus_vcpus_changed };
@@ -129,6 +160,8 @@ static void pvbus_vcpus_watch_worker(struct work_struct *work)
 		pr_err("pvbus: cpu: cannot be watched (%d); vCPUs are not switched until it can\n",
 		       ret);
 	logged = true;
+	if (ret == -EPROTO || ret == -ENODEV)
+		return;
 	schedule_delayed_work(to_delayed_work(work), HZ);
 }
 
@@ -151,12 +184,18 @@ static int __init pvbus_vcpus_at_boot(void)
 {
 	const struct cpumask *off = &pvbus_vcpus_left_off;
 	unsigned int cpu;
+	int on;
 
 	if (!pvstore_present())
 		return 0;
 	for_each_possible_cpu(cpu) {
 		/* The boot vCPU, which runs this, is refused later. */
-		if (!cpu || pvbus_vcpu_look(cpu))
+		if (!cpu)
+			continue;
+		on = pvbus_vcpu_look(cpu, PVBUS_VCPUS_BOOT_TIME);
+		if (on == -ETIMEDOUT)
+			break;
+		if (on)
 			continue;
 		per_cpu_ptr(&pvbus_vcpus, cpu)->off = true;
 		cpumask_set_cpu(cpu, &pvbus_vcpus_left_off);

@@ -74,9 +74,9 @@ static int pvnet_accept_partial(struct sk_buff *skb, bool recalculate)
  * @packet: what the back end says about it
  *
  * Sets its protocol, checksum and segmentation; headers, or all of a short
- * packet, become linear.  Without NETIF_F_RXCSUM the core checks each checksum
- * that is there; one that is not is CHECKSUM_PARTIAL all the same, the only
- * legal form of such a packet.
+ * packet, become linear.  Without NETIF_F_RXCSUM the core checks the checksum
+ * of a packet that has one.  One that has none, or whose segments are to get
+ * theirs, is CHECKSUM_PARTIAL all the same, the only legal form of it.
  *
  * Return: 0; -ERANGE if it is shorter than its Ethernet header or longer than
  * any packet, -EPROTO if its headers are not what the back end says, -ENOMEM.

@@ -116,6 +116,9 @@ static bool pvnet_xdp_act(struct pvnet_queue *queue, struct bpf_prog *prog,
 		bpf_warn_invalid_xdp_action(dev, prog, verdict);
 		break;
 	}
+	/* Of those that the program lets pass nothing else counts this one. */
+	if (verdict == XDP_PASS)
+		queue->rx_stats.drop_memory++;
 	queue->rx_stats.xdp_drop++;
 	trace_xdp_exception(dev, prog, verdict);
 	return true;

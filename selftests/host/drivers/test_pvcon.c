@@ -128,6 +128,19 @@ static void test_text_waits_for_room(void **state)
 	assert_int_equal(put(10), 4);
 }
 
+static void test_back_end_is_notified_of_text(void **state)
+{
+	attach();
+	events = 0;
+	assert_int_equal(put(3), 3);
+	assert_int_equal(events, 1);
+	assert_int_equal(put(RING), RING - 3);
+	assert_int_equal(events, 2);
+	/* There is nothing new to read. */
+	assert_int_equal(put(1), -EAGAIN);
+	assert_int_equal(events, 2);
+}
+
 static void read_some(void)
 {
 	if (looks == 100)
@@ -391,6 +404,20 @@ static void test_index_that_goes_back(void **state)
 	assert_int_equal(put(10), 10);
 }
 
+/* Not so far that the ring would hold more than it can. */
+static void test_index_that_goes_back_a_little(void **state)
+{
+	struct pvcon *con = attach();
+
+	assert_int_equal(put(20), 20);
+	page.out_cons = 12;
+	assert_int_equal(put(1), 1);
+	page.out_cons = 11;
+	assert_int_equal(put(1), 1);
+	assert_string_equal(con->broken, "out_cons");
+	assert_int_equal(con->value, 11);
+}
+
 static void test_index_beyond_the_text(void **state)
 {
 	struct pvcon *con = attach();
@@ -441,6 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_waits_for_room),
+		cmocka_unit_test(test_back_end_is_notified_of_text),
 		cmocka_unit_test(test_text_is_not_dropped_when_room_comes),
 		cmocka_unit_test(test_dead_back_end_costs_its_time_once),
 		cmocka_unit_test(test_panic_waits_longer),
@@ -454,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_oops_inside),
 		cmocka_unit_test(test_event_while_the_lock_is_held),
 		cmocka_unit_test(test_index_that_goes_back),
+		cmocka_unit_test(test_index_that_goes_back_a_little),
 		cmocka_unit_test(test_index_beyond_the_text),
 		cmocka_unit_test(test_more_input_than_the_ring_holds),
 		cmocka_unit_test(test_our_indexes_in_the_page),

@@ -571,6 +571,21 @@ static void test_killed(void **state)
 	assert_int_equal(pvstore_read_uint(0, "data", "a", &n), 0);
 }
 
+static void test_silent_daemon_that_is_given_up(void **state)
+{
+	char *value = NULL;
+
+	daemon.silent = true;
+	patience = 100;
+	assert_int_equal(pvstore_read_within(10, "data", "a", &value), -ETIMEDOUT);
+	assert_null(value);
+	/* It has waited for as long as that, and said nothing about it. */
+	assert_int_equal(patience, 90);
+	assert_int_equal(shim_log_lines, 0);
+	daemon.silent = false;
+	pvstore_finish_all(&pvstore.awaiting_reply, -EPROTO);
+}
+
 static void test_silent_daemon(void **state)
 {
 	unsigned long long n;
@@ -709,6 +724,7 @@ int main(void)
 		T(test_watches), T(test_violations), T(test_reset),
 		T(test_transaction_over_reset), T(test_bad_transaction),
 		T(test_killed), T(test_silent_daemon),
+		T(test_silent_daemon_that_is_given_up),
 		T(test_ring_in_use_before), T(test_event_storm),
 		T(test_no_memory),
 	};

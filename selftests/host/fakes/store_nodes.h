@@ -114,6 +114,12 @@ int pvstore_read(u32 txn, const char *dir, const char *node, char **value,
 	return *value ? 0 : -ENOMEM;
 }
 
+int pvstore_read_within(unsigned int seconds, const char *dir, const char *node,
+			char **value)
+{
+	return pvstore_read(PVSTORE_NO_TXN, dir, node, value, NULL);
+}
+
 int pvstore_read_uint(u32 txn, const char *dir, const char *node,
 		      unsigned long long *value)
 {

@@ -27,6 +27,8 @@ bool pvstore_present(void);
 
 int pvstore_read(u32 txn, const char *dir, const char *node, char **value,
 		 unsigned int *len);
+int pvstore_read_within(unsigned int seconds, const char *dir, const char *node,
+			char **value);
 int pvstore_read_uint(u32 txn, const char *dir, const char *node,
 		      unsigned long long *value);
 unsigned int pvstore_read_feature(const char *dir, const char *node,

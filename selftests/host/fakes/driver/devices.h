@@ -221,6 +221,7 @@ static inline void shim_delay(struct delayed_work *work, unsigned long time)
 }
 
 #undef mod_delayed_work
+#undef queue_delayed_work
 #define mod_delayed_work(q, w, time)	shim_delay(w, time)
 #define queue_delayed_work(q, w, time)	shim_delay(w, time)
 #undef schedule_delayed_work

@@ -225,6 +225,7 @@ bool schedule_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 #define schedule_delayed_work(w, delay)	schedule_work(&(w)->work)
 #define mod_delayed_work(q, w, delay)	schedule_work(&(w)->work)
+#define queue_delayed_work(q, w, delay)	schedule_work(&(w)->work)
 #define queue_work(q, w)		schedule_work(w)
 #define cancel_delayed_work_sync(w)	cancel_work_sync(&(w)->work)
 struct workqueue_struct;
