@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tests of XenStore and the device bus that send orders to the control domain."""
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -65,6 +66,7 @@ def check(group: ktap.Group) -> None:
 def vcpu_set(group: ktap.Group) -> None:
     """The tool stack switches vCPUs of a guest that has more than it begins with."""
     folder, _ = _scripts("add-vcpu-set", (f"store/{VCPU_SET}", "lib/bus.sh"))
-    run = guest.Run("xen-domu", "pvguest", guest.command(LIMIT, [VCPU_SET]), [folder],
+    words = ["env", f"LONG={os.environ.get('PVGUEST_LONG', '')}", *guest.command(LIMIT, [VCPU_SET])]
+    run = guest.Run("xen-domu", "pvguest", words, [folder],
                     timeout=LIMIT, options=["--orders", "--no-network", "--max-vcpus", str(MAX_VCPUS)])
     guest.report_all(group, run, [VCPU_SET])

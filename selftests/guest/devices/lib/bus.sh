@@ -36,7 +36,7 @@ logged() {
 
 # await COMMAND...: poll it for twenty seconds at most.
 await() {
-	for _ in $(seq 400); do
+	for _ in $(seq 1200); do
 		"$@" > /dev/null 2>&1 && return
 		usleep 50000
 	done

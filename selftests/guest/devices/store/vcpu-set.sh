@@ -39,18 +39,17 @@ logged "those that are not brought up are in the log" \
 	"pvbus: cpu: vCPUs 1-3 are offline in XenStore; not brought up"
 logged "none came up to be taken down" "smp: Brought up 1 node, 1 CPU"
 
-load=
-for _ in 1 2 3 4; do
-	md5sum /dev/zero &
-	load="$load $!"
-	while :; do sh -c :; done &
-	load="$load $!"
-done
+md5sum /dev/zero &
+load=$!
+while :; do sh -c :; done &
+load="$load $!"
+times=${LONG:+20}
+times=${times:-4}
 rounds=0
-while [ $rounds -lt 20 ] && there_and_back; do
+while [ $rounds -lt "$times" ] && there_and_back; do
 	rounds=$((rounds + 1))
 done
-same "xl vcpu-set goes to four vCPUs and back to one, twenty times" $rounds 20
+same "xl vcpu-set goes to four vCPUs and back to one, again and again" "$rounds" "$times"
 vcpu_set 3
 check "xl vcpu-set goes to three vCPUs" await online_are 0-2
 vcpu_set 4
@@ -65,7 +64,7 @@ check "nodes of no vCPU, of no word and of the boot vCPU switch none" seen 0-2 0
 logged "a value that is neither word is in the log" \
 	"pvbus: cpu/2/availability: 'maybe' is neither online nor offline (-22); ignored"
 logged "the refusal of the boot vCPU is in the log" \
-	"pvbus: cpu/0/availability: cannot be made offline (-1); left as it is until the node changes"
+	"pvbus: cpu/0/availability: cannot be made offline (-1); left as it is until a node changes"
 node 2 online
 node 0 online
 
