@@ -103,11 +103,11 @@ class Boot:
         selector.register(fd, selectors.EVENT_READ)
         with open(self.log, "wb") as log:
             while True:
-                ready, now = selector.select(1), clock.now()
+                # Words from before the run was ended count: asked first, so that one look follows.
+                last = self.stopping
+                ready, now = selector.select(0 if last else 1), clock.now()
                 # Resuming a control domain takes its time.
                 limit = silence if begun else silence * START_PATIENCE
-                # Words from before the run was ended count, and no others.
-                last = self.stopping
                 if not ready and not last and now < last_read + limit and now < BOOT_LIMIT:
                     continue
                 if not ready or now >= BOOT_LIMIT:
