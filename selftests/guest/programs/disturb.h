@@ -226,8 +226,9 @@ static inline int advise_other(struct scene *scene, pid_t pid, int advice)
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 	int error = 0;
 
+	/* EINVAL: it is being reaped at this moment (pidfd_prepare()). */
 	if (fd < 0)
-		return errno == ESRCH ? 0 : -errno;
+		return errno == ESRCH || errno == EINVAL ? 0 : -errno;
 	for (enum kind kind = 0; kind < KINDS && !error; kind++) {
 		for (unsigned int i = 0; i < PIECES; i++) {
 			unsigned int first = first_of(i);
