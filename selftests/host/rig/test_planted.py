@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
 import unittest
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ class Folder(rigtest.FolderCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # A shell that has started the tests in the background has them ignore it.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         self.source = self.folder / "source"
         self.file = self.source / "xen" / "common" / "one.c"
         self.file.parent.mkdir(parents=True)

@@ -232,7 +232,8 @@ class BadEnds(rigtest.FolderCase):
                         "echo '[ 1.0] Kernel panic - not syncing: Fatal exception in interrupt'\n"
                         "sleep 5\n")
         fake.chmod(0o755)
-        result = run("none", "--", "true", env={"PATH": f"{self.folder}:/usr/bin:/bin"})
+        result = run("none", "--vcpus", 2, "--", "true",
+                     env={"PATH": f"{self.folder}:/usr/bin:/bin"})
         self.ends(result, 125, "no more in memory: a fault of QEMU")
         self.assertEqual(result.stderr.decode().count("it boots again"), 2)
         self.assertEqual((self.folder / "qemu-system-x86_64.runs").read_text(), 3 * "\n")
