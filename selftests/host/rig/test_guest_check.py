@@ -216,13 +216,15 @@ class Translations(rigtest.Case):
 
     def test_boots(self) -> None:
         every = ("tlb_protect", "tlb_share", "tlb_migrate", "tlb_kernel")
-        self.assertEqual(self.boots(None), [("bochs", ("tlb_control", "tlb_protect", "tlb_kernel")),
+        self.assertEqual(self.boots(None), [("bochs", ("tlb_control", "tlb_protect", "tlb_kernel",
+                                                       "tlb_code")),
                                             ("qemu", every)])
         self.assertEqual(self.boots(["tlb_share"]), [("bochs", ("tlb_control", "tlb_share")),
                                                      ("qemu", ("tlb_share",))])
         self.assertEqual(self.boots(["tlb_control"]), [("bochs", ("tlb_control",))])
+        self.assertEqual(self.boots(["tlb_code"]), [("bochs", ("tlb_control", "tlb_code"))])
         self.assertEqual(self.boots(["tlb_share", "tlb_control"]), self.boots(["tlb_share"]))
-        self.assertEqual(self.boots(None, "1"), [("bochs", ("tlb_control", *every))] * 3
+        self.assertEqual(self.boots(None, "1"), [("bochs", ("tlb_control", *every, "tlb_code"))] * 3
                          + [("qemu", every)] * 2)
 
 
