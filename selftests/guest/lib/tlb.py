@@ -13,6 +13,7 @@ PROGRAMS = ("tlb_protect", "tlb_share", "tlb_migrate", "tlb_kernel")
 SHORT = ("tlb_protect", "tlb_kernel", "tlb_code")
 # Only in Bochs: QEMU may run code that is not there any more, rig/pvg/machine/stale.py.
 CODE = "tlb_code"
+ALL = (*PROGRAMS, CODE)
 # Proves that the emulator shows a missing flush. QEMU's does not: it keeps nothing over a CR3 load.
 CONTROL = "tlb_control"
 # In Bochs: the processor, the variant of the kernel, and whether only the long run takes it.  The
@@ -34,7 +35,7 @@ def _run(group: ktap.Group, kernel: str, vcpus: int, names: Sequence[str], round
     """One boot that runs NAMES, and whose log must hold no complaint of the kernel."""
     log = guest.BUILD / "log" / f"check-tlb-{'-'.join(options).lstrip('-')}-{vcpus}.log"
     words = ["env", f"PVGUEST_ROUNDS={rounds}", *guest.command(LIMIT, names)]
-    folder = build.some_programs(kernel, "tlb", (*PROGRAMS, CODE, CONTROL, *build.MODULES))
+    folder = build.some_programs(kernel, "tlb", (*ALL, CONTROL, *build.MODULES))
     run = guest.Run("xen-dom0", kernel, words, [folder], vcpus, timeout=TIMEOUT,
                     options=[*options, "--log", str(log)])
     guest.report_all(group, run, names)
@@ -52,7 +53,7 @@ def check(group: ktap.Group, kernel: str, names: Sequence[str] | None) -> None:
     everything = bool(os.environ.get("PVGUEST_LONG"))
     chosen = tuple(name for name in names or () if name != CONTROL)
     alone = bool(names) and not chosen
-    short = () if alone else chosen or ((*PROGRAMS, CODE) if everything else SHORT)
+    short = () if alone else chosen or (ALL if everything else SHORT)
     in_qemu = tuple(name for name in chosen or PROGRAMS if name != CODE)
     for model, variant, only_long in MODELS:
         if only_long and not everything:

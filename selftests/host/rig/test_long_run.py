@@ -337,7 +337,7 @@ class Complete(unittest.TestCase):
                                  if not scripts or script.removesuffix(".sh") in scripts)
                 elif body is program.tlb.check:
                     kernel, programs = arguments
-                    found.extend((name, kernel, one) for one in programs or program.tlb.PROGRAMS)
+                    found.extend((name, kernel, one) for one in programs or program.tlb.ALL)
                 else:
                     found.append((name, *arguments))
 
