@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "example: ./pvguest conformance --area evtchn --junit results.xml\n"
                      "example: ./pvguest conformance --case 'fifo_*'\n"
                      "example: ./pvguest conformance --planted selftests/abi/planted/xen-4.17 "
-                     "--xen-source xen-4.17.5 --check\n"
+                     "--xen-source xen-4.17.5+72-g01140da4e8 --check\n"
                      "The table of results is the output; consoles are in build/log/conformance-NAME, and\n"
                      "results of a run of all cases in build/conformance/results for './pvguest report'.")
     parser.add_argument("--hv", default="xen-dom0", metavar="NAME",

@@ -76,6 +76,6 @@ def verdict(noun: str, tried: Sequence[Target], reasons: Mapping[str, str], list
         print(f"survived: {target.name} ({target.where}): "
               f"{reasons.get(target.name, 'no reason known')}", file=out)
     share = 1 - len(alive) / len(tried) if tried else 1.0
-    print(f"{plural.counted(len(tried), noun)}, {len(tried) - len(alive)} killed ({share:.1%}) "
-          f"in {seconds:.0f} s", file=out)
+    killed = f"{len(tried) - len(alive)} killed ({share:.1%})" if tried else "none tried"
+    print(f"{plural.counted(len(tried), noun)}, {killed} in {seconds:.0f} s", file=out)
     return 1 if unexplained or share < REQUIRED else 0

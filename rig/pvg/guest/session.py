@@ -19,6 +19,7 @@ from pvg.machine import emulator, stale
 from pvg.machine.emulator import Running
 
 END_OF_INPUT = b"\x04"   # Ctrl-D, which the guest's terminal takes for the end
+_END_AGAIN = 1.0         # seconds after which it is typed again: a shell that starts may drop it
 _READ = 65536
 _ABOUT = re.compile(rb"guest(\d+): ")
 
@@ -47,6 +48,7 @@ class Session:
                        for number in range(1, boot.guests + 1)]
         self._control_in: int | None = None
         self._shell_runs = False
+        self._input_over: float | None = None       # when its end was typed last
         self._line = b""
         self._said = b""            # of late, on any stream
         self._shared_text = b""     # of late, of hypervisor and control domain
@@ -142,6 +144,7 @@ class Session:
                 if self._shell_runs and not self.forwarding:
                     self.forwarding = True
                     self._forward_terminal(stack)
+            self._type_end_again()
             if running.ended() and not self._selector.select(0):
                 streams = False
 
@@ -163,8 +166,16 @@ class Session:
         if data:
             key.data(data)
         elif key.data == self.guests[0].send:
-            self.guests[0].send(END_OF_INPUT)
+            self._type_end()
         return bool(data)
+
+    def _type_end(self) -> None:
+        self.guests[0].send(END_OF_INPUT)
+        self._input_over = time.monotonic()
+
+    def _type_end_again(self) -> None:
+        if self._input_over is not None and time.monotonic() >= self._input_over + _END_AGAIN:
+            self._type_end()
 
     def _shared(self, data: bytes) -> None:
         """Text of the hypervisor and the control domain: a line may name the guest it is about."""
@@ -198,7 +209,8 @@ class Session:
             self.listen(fd, send)
         except PermissionError:
             # A plain file cannot be waited for, but it can be read at once.
-            send(sys.stdin.buffer.read() + END_OF_INPUT)
+            send(sys.stdin.buffer.read())
+            self._type_end()
 
     def _verdict(self, one: console.Guest, running: Running) -> int:
         """Exit status of the command in guest ONE, or an error that says why it has none."""

@@ -138,6 +138,13 @@ class Shell(unittest.TestCase):
                 self.assertEqual(result.returncode, 9, result.stderr.decode())
                 self.assertRegex(result.stdout, rb"\n42\r")
 
+    def test_input_that_is_over_ends_the_shell(self) -> None:
+        for hv in HYPERVISORS:
+            for stdin in (b"", b"echo $((6 * 7))\n"):
+                with self.subTest(hv, stdin=stdin):
+                    result = run(hv, stdin=stdin)
+                    self.assertEqual(result.returncode, 0, result.stderr.decode())
+
     def test_size_of_the_terminal(self) -> None:
         for hv in HYPERVISORS:
             with self.subTest(hv):
