@@ -12,6 +12,7 @@
  * PG_private marks a table that comes from the cache and goes back there;
  * PG_pinned, that it is live, as always.
  */
+#include <linux/lockdep.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -64,6 +65,23 @@ static struct page *pv_cache_pop(void)
 	return table;
 }
 
+/*
+ * The locks of all level-1 tables are of one class: pin.c locks many of one address
+ * space, under its page_table_lock.  Linux makes a class of each place that
+ * initialises one, here as well.
+ */
+static void pv_table_lock_class(struct page *table)
+{
+#if defined(CONFIG_LOCKDEP) && defined(CONFIG_SPLIT_PTE_PTLOCKS)
+	static struct lock_class_key class;
+	spinlock_t *lock = ptlock_ptr(page_ptdesc(table));
+
+	/* Not of a table that moves (mremap), whose lock may be held. */
+	if (!lockdep_match_class(lock, &class))
+		lockdep_set_class(lock, &class);
+#endif
+}
+
 /**
  * pvguest_alloc_pte() - a level-1 table joins a hierarchy
  * @mm: the address space
@@ -83,6 +101,7 @@ void pvguest_alloc_pte(struct mm_struct *mm, unsigned long pfn)
 		pvguest_alloc_table(mm, pfn);
 		return;
 	}
+	pv_table_lock_class(table);
 	pvguest_check_table(mm, pfn);
 	if (!pv_table_is_live(mm->pgd) || PagePinned(table))
 		return;
@@ -150,6 +169,8 @@ struct page *pvguest_table_alloc(struct mm_struct *mm)
 			goto free;
 		return NULL;
 	}
+	/* As in a new page: what the former lock has left there (ptlock_init()). */
+	set_page_private(table, 0);
 	if (pagetable_pte_ctor(page_ptdesc(table)))
 		return table;
 free:

@@ -130,6 +130,10 @@ asmlinkage __visible void __init pvguest_start(struct start_info *si)
 	__default_kernel_pte_mask &= ~_PAGE_GLOBAL;
 	pv_configure_nx();
 
+	/* Until early_cpu_init(), for the checks of __pa() in the direct map. */
+	if (IS_ENABLED(CONFIG_DEBUG_VIRTUAL))
+		boot_cpu_data.x86_phys_bits = MAX_PHYSMEM_BITS;
+
 	pv_map_shared_info();
 	pvguest_mmu_init();
 	pvguest_tlb_init();

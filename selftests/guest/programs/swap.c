@@ -148,6 +148,8 @@ TEST_F(swap, markers_keep_write_protection)
 
 	if (!kernel_has("USERFAULTFD"))
 		SKIP(return, "this kernel was built without userfaultfd");
+	if (!kernel_has("PTE_MARKER_UFFD_WP"))
+		SKIP(return, "this kernel was built without markers of it");
 	self->start = written(MAP_SHARED | MAP_ANONYMOUS, -1);
 	ASSERT_NE(NULL, self->start);
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
