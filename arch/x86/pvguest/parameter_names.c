@@ -34,7 +34,7 @@ static bool __init pv_is_parameter(const char *name)
 	const char *last = strrchr(name, '.');
 	size_t len = strlen(name);
 
-	/* Every driver has it. */
+	/* Dynamic debug obeys it for every driver. */
 	if (IS_ENABLED(CONFIG_DYNAMIC_DEBUG) && last && !strcmp(last, ".dyndbg"))
 		return true;
 	for (param = __start___param; param < __stop___param; param++)

@@ -67,8 +67,8 @@ static struct page *pv_cache_pop(void)
 
 /*
  * The locks of all level-1 tables are of one class: pin.c locks many of one address
- * space, under its page_table_lock.  Linux makes a class of each place that
- * initialises one, here as well.
+ * space, under its page_table_lock.  spin_lock_init() makes a class for each place
+ * that it is called from, so those of recycled tables would have their own.
  */
 static void pv_table_lock_class(struct page *table)
 {
