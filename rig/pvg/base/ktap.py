@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 _RESULT = re.compile(r"^( *)(not ok|ok)\b *(\d+)?(?: *-)? *(.*)$")
 _PLAN = re.compile(r"^1\.\.(\d+)")
+NOTES = 30          # lines before a failed result that are kept with it: the last ones
 _SKIP = re.compile(r"# *SKIP\b", re.I)
 
 
@@ -28,7 +29,7 @@ class Reader:
         match = _RESULT.match(line)
         if not match:
             if line.strip():
-                self._notes = (self._notes + [line])[-20:]
+                self._notes = (self._notes + [line])[-NOTES:]
             return None
         notes, self._notes = self._notes, []
         depth, good = len(match.group(1)), match.group(2) == "ok"

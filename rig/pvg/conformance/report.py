@@ -80,16 +80,20 @@ def _together(results: Sequence[Result]) -> Iterator[tuple[Result, int]]:
 
 
 def table(run: About, results: Sequence[Result], seconds: float) -> str:
-    """The final table by area, with every result that is not a pass below it."""
-    lines = []
+    """The final table by area; above it the results that are no pass, failures below it.
+
+    The end of a long output is often all that is seen.
+    """
+    lines, bad = [], []
     for entry, more in _together(results):
-        if entry.result != "pass":
-            name = f"{entry.case.area}.{entry.case.name}"
-            lines.append(f"{entry.result:9s} {name}{f' and {more} more' if more else ''}: "
-                         f"{_clean(entry.reason)}")
-            if entry.result in ("fail", "error"):
-                lines.append(f"          {entry.case.file}:{entry.case.line}  "
-                             f"{' '.join(entry.case.clauses)}  log {entry.log}")
+        name = f"{entry.case.area}.{entry.case.name}"
+        text = (f"{entry.result:9s} {name}{f' and {more} more' if more else ''}: "
+                f"{_clean(entry.reason)}")
+        if entry.result in ("fail", "error"):
+            bad += [text, f"          {entry.case.file}:{entry.case.line}  "
+                          f"{' '.join(entry.case.clauses)}  log {entry.log}"]
+        elif entry.result != "pass":
+            lines.append(text)
     if lines:
         lines.append("")
     lines.append(f"{run['name']} {run['version']}, adapter {run['adapter']}, "
@@ -103,4 +107,4 @@ def table(run: About, results: Sequence[Result], seconds: float) -> str:
     if "ended" in run:
         left = int(run["not run"])
         lines.append(f"{plural.counted(left, 'case')} not run: {run['ended']}")
-    return "\n".join(lines)
+    return "\n".join(lines + bad)

@@ -147,6 +147,14 @@ class Runner(unittest.TestCase):
         self.assertEqual((lines[0], lines[-1]), ("fault     demo.a: known (x)", "1 case in 1 s"))
         self.assertEqual(report.table(about, 2 * entries, 1).splitlines()[-1], "2 cases in 1 s")
 
+    def test_failures_are_at_the_end(self) -> None:
+        results, _ = self.campaign("echo '@case a'; echo '@fail a broken'; exit 0", [case("a")])
+        skipped, _ = self.campaign("echo '@case b'; echo '@skip b no such thing'; exit 0", [case("b")])
+        about = {"name": "Xen", "version": "4.17.5", "adapter": "fake", "accelerator": "tcg"}
+        lines = report.table(about, [*results.values(), *skipped.values()], 1).splitlines()
+        self.assertEqual(lines[0], "skip      demo.b: no such thing")
+        self.assertEqual(lines[-3:-1], ["2 cases in 1 s", "fail      demo.a: broken"])
+
     def test_cases_are_chosen_by_name_alone_or_behind_the_area(self) -> None:
         cases = [case("one"), case("other"), case("two")]
         for pattern, expected in (("o*", ["one", "other"]), ("demo.o*", ["one", "other"]),
