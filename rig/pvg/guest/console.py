@@ -67,12 +67,11 @@ class Guest:
         self.gone = False                       # it has shut down after the command
         self.death: str | None = None        # why the guest died
         self.death_time: float | None = None
-        self.stale = False                      # it died of the emulator's fault: machine/stale.py
+        self.stale = stale.Watch()              # on what its kernel prints
         self._log = Lines(session.log, prefix)
         self._out = Lines(sys.stdout.buffer, prefix)
         self._err = Lines(sys.stderr.buffer, prefix)
         self._recent = b""
-        self._printed = b""                     # by its kernel, of late
         self._death_rank = len(session.boot.signs)      # of the sign that death is about
         self._write_fd: int | None = None
         self._answers = 0
@@ -112,8 +111,7 @@ class Guest:
 
     def _kernel_prints(self, text: bytes) -> None:
         self._log.write(text)
-        self._printed = (self._printed + text)[-stale.WINDOW:]
-        self.stale = self.stale or stale.is_shown(self._printed)
+        self.stale.feed(text)
 
     def acknowledge(self) -> None:
         """Have the guest's init go on."""

@@ -51,8 +51,7 @@ class Session:
         self._input_over: float | None = None       # when its end was typed last
         self._line = b""
         self._said = b""            # of late, on any stream
-        self._shared_text = b""     # of late, of hypervisor and control domain
-        self._stale = False         # one of these died of the emulator's fault
+        self._stale = stale.Watch()     # on what hypervisor and control domain print
         self._replied: set[int] = set()
         self._selector = selectors.DefaultSelector()
 
@@ -181,8 +180,7 @@ class Session:
         """Text of the hypervisor and the control domain: a line may name the guest it is about."""
         self.log.write(data)
         self.log.flush()
-        self._shared_text = (self._shared_text + data)[-stale.WINDOW:]
-        self._stale = self._stale or stale.is_shown(self._shared_text)
+        self._stale.feed(data)
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
             about = _ABOUT.match(line)
@@ -223,7 +221,8 @@ class Session:
                 raise errors.RigError(f"{who}{plural.counted(one.decoder.lost, 'piece')} of the "
                                       "guest's output came damaged over its console", log)
             return one.status
-        if (one.stale or self._stale) and self.boot.emulator.may_run_stale_code(self.boot.machine):
+        if (one.stale.seen or self._stale.seen) and \
+                self.boot.emulator.may_run_stale_code(self.boot.machine):
             raise errors.EmulatorFault(who, log, any(guest.up for guest in self.guests))
         if one.death:
             raise errors.GuestDied(who + one.death, log)

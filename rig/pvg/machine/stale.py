@@ -14,10 +14,23 @@ _OOPS = re.compile(rb"Oops: int3: \d+ \[#1\](?:(?!\bCode:).)*\bCode: (?:[0-9a-f]
                    rb"<[0-9a-f]{2}>", re.DOTALL)
 _INT3 = b"cc"
 
-WINDOW = 4096           # bytes of a console's text that may hold the whole of it
+_WINDOW = 4096          # bytes of a console's text that may hold the whole of it
 
 
 def is_shown(text: bytes) -> bool:
     """Whether the TEXT of a kernel's console reports such a fault."""
     oops = _OOPS.search(text)
     return oops is not None and oops[1] != _INT3
+
+
+class Watch:
+    """Looks for the fault in a console's text as it comes; seen: it was there."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._text = b""            # of late
+
+    def feed(self, text: bytes) -> None:
+        """Look at TEXT and what came just before it."""
+        self._text = (self._text + text)[-_WINDOW:]
+        self.seen = self.seen or is_shown(self._text)

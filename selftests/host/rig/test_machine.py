@@ -186,6 +186,16 @@ class Signs(rigtest.Case):
         # Of the first oops, not of one after it.
         self.assertFalse(stale.is_shown(text % b"cc" + (text % b"66").replace(b"[#1]", b"[#2]")))
 
+    def test_int3_is_seen_over_pieces_of_the_text(self) -> None:
+        text = (b"[    1.49] Oops: int3: 0000 [#1] SMP\r\n[    1.49] CPU: 0 PID: 0\r\n"
+                b"[    1.49] Code: 00 41 54 55 53 66 <90> e8 45 b6\r\n[    1.49] RSP: e02b:ffff\r\n")
+        watch = stale.Watch()
+        for i in range(0, len(text), 16):
+            self.assertEqual(watch.seen, i > text.index(b">"))
+            watch.feed(text[i:i + 16])
+        watch.feed(8192 * b"x")
+        self.assertTrue(watch.seen)
+
     def test_every_end_has_words(self) -> None:
         self.assertEqual(set(endings.WORDS), set(End))
 
