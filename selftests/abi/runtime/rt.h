@@ -281,12 +281,18 @@ struct patience {
 struct patience patience(unsigned int ms);
 /** patient() - count what has passed; whether to look once more */
 bool patient(struct patience *p);
-/** until() - wait up to @ms for @cond, yielding */
+/**
+ * until() - wait up to @ms for @cond, yielding
+ *
+ * The result is what the last look found: another look may find a condition that held a
+ * moment ago no longer so.
+ */
 #define until(cond, ms) ({ \
 	struct patience patience_ = patience(ms); \
-	while (!(cond) && patient(&patience_)) \
+	bool met_; \
+	while (!(met_ = (cond)) && patient(&patience_)) \
 		rt_yield(); \
-	!!(cond); })
+	met_; })
 void rt_yield(void);
 /** delay() - spin for @ns */
 void delay(uint64_t ns);
