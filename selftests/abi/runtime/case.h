@@ -101,11 +101,20 @@ struct tries {
 	bool good;		/* the last one was */
 };
 
-/** again() - note whether an attempt was @good; whether to make another */
+/**
+ * again() - note whether an attempt was @good; whether to make another
+ *
+ * Waits before that, longer each time: for some seconds in all.  A calibration that a busy
+ * machine disturbed leaves two processors' clocks tens of ms apart until the next one, and
+ * attempts that follow each other at once would all find that.
+ */
 static inline bool again(struct tries *t, bool good)
 {
 	t->good = good;
-	return ++t->made < 10 && !good;
+	if (good || ++t->made == 10)
+		return false;
+	until(false, 100 * t->made);
+	return true;
 }
 
 /**
