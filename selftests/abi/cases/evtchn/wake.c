@@ -106,9 +106,12 @@ CASE(wake_poll_pending, "SCH-013 SCH-017", 0)
 
 static volatile uint64_t sent_at;
 
+/* Send once vCPU 0 has fallen asleep. */
 static void send_note(void *arg)
 {
-	delay(5 * MS);
+	struct vcpu_runstate_info r = { 0 };
+
+	until(!hyp_vcpu_op(VCPUOP_get_runstate_info, 0, &r) && r.state == RUNSTATE_blocked, 1000);
 	evtchn_send(*(unsigned int *)arg);
 	sent_at = now();
 }
@@ -122,20 +125,23 @@ CASE(wake_poll_not_mine, "SCH-034", 0)
 	struct chan c = chan_open(), d = chan_open();
 	evtchn_port_t mine = c.b;
 	struct tries t = { 0 };
-	uint64_t start;
+	uint64_t start, time = 50 * MS;
 
 	port_mask(c.b);
 	port_mask(d.b);
+	/* Longer each time, until the other vCPU is run meanwhile. */
 	do {
+		if (time < 2000 * MS)
+			time *= 2;
 		port_clear(d.b);
 		vcpu_run(1, send_note, &d.a);
 		start = now();
-		want_eq(poll(&mine, 1, start + 100 * MS), 0);
+		want_eq(poll(&mine, 1, start + time), 0);
 		want(!port_pending(c.b));
-		t.good = now() >= start + 100 * MS - CLOCK_SLACK;
+		t.good = now() >= start + time - CLOCK_SLACK;
 		want(vcpu_join(1));
 		want(port_pending(d.b));
-	} while (again(&t, t.good && sent_at < start + 80 * MS));
+	} while (again(&t, t.good && sent_at < start + time / 5 * 4));
 	want(t.good);
 	chan_close(c);
 	chan_close(d);
