@@ -515,7 +515,8 @@ CASE(timer_unbound, "TIM-021", 0)
 	int p;
 
 	evtchn_close(timer_open());
-	want_eq(hyp_set_timer_op(system_time() + 5 * MS), 0);
+	/* In the past: the interrupt of a later one may wait for longer than the case. */
+	want_eq(hyp_set_timer_op(1), 0);
 	until(false, 40);
 	p = evtchn_virq(VIRQ_TIMER, 0);
 	want(p > 0);
