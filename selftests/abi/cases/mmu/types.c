@@ -190,7 +190,7 @@ CASE(type_stale, "MMU-TYPE-011 MMU-TYPE-018", 0)
 	stale_stop = false;
 	stale_writes = 0;
 	vcpu_run(1, stale_writer, page);
-	want(until(stale_writes > 10, 2000));
+	want(until(stale_writes > 10, 20000));
 	for (i = 0; i < 100; i++) {
 		/* No flush is requested: the change of type must do it. */
 		want_eq(pte_set(e, mk_pte(page, PTE_RO)), 0);
@@ -276,7 +276,7 @@ CASE(type_pin_race, "MMU-TYPE-018", 0)
 	pin_stop = false;
 	pins = 0;
 	vcpu_run(1, pinner, t);
-	want(until(pins > 0, 2000));
+	want(until(pins > 0, 20000));
 	for (i = 0; i < 400; i++) {
 		unsigned int before;
 

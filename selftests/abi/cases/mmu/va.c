@@ -105,7 +105,7 @@ static void reader(void *arg)
 
 	seen[0] = *p;
 	step = 1;
-	until(step == 2, 2000);
+	until(step == 2, 20000);
 	seen[1] = *p;
 }
 
@@ -120,7 +120,7 @@ static void seen_by_other(void (*flush)(void *va, uint64_t pte))
 	want_eq(map(va, mk_pte(a, PTE_RW)), 0);
 	step = 0;
 	vcpu_run(1, reader, va);
-	want(until(step == 1, 2000));
+	want(until(step == 1, 20000));
 	flush(va, mk_pte(b, PTE_RW));
 	step = 2;
 	want(vcpu_join(1));
@@ -312,10 +312,10 @@ static volatile bool saw_root;
 static void root_reader(void *arg)
 {
 	step = 1;
-	until(step == 2, 2000);
+	until(step == 2, 20000);
 	saw_root = *(volatile unsigned long *)arg == 0x4321;
 	step = 3;
-	until(step == 4, 2000);
+	until(step == 4, 20000);
 	saw_root = saw_root && fault_read(arg) == TRAP_PF;
 }
 
@@ -338,11 +338,11 @@ CASE(mmu_root_everywhere, "MMU-030", 0)
 	want_eq(pte_set(&l3[0], mk_pte(l2, PTE_RW)), 0);
 	step = 0;
 	vcpu_run(1, root_reader, (void *)va);
-	want(until(step == 1, 2000));
+	want(until(step == 1, 20000));
 	want_eq(pte_set(&own[5], mk_pte(l3, PTE_RW)), 0);
 	want_eq(*va, 0x4321);
 	step = 2;
-	want(until(step == 3, 2000));
+	want(until(step == 3, 20000));
 	want_eq(pte_set(&own[5], 0), 0);
 	want_eq(fault_read(va), TRAP_PF);
 	step = 4;
