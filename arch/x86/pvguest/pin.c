@@ -285,6 +285,31 @@ static void pv_exit_leaf(struct pv_walk *walk, struct page *table)
 		pv_gather(walk, table, pv_unpin_gathered);
 }
 
+/* Unpin the hierarchy of @mm, whose page_table_lock is held, and issue it. */
+static void pv_unpin_hierarchy(struct mm_struct *mm)
+{
+	struct pv_walk walk = {
+		.mm = mm,
+		.upper = pv_exit_upper,
+		.leaf = pv_exit_leaf,
+	};
+	struct page *top = virt_to_page(mm->pgd);
+	struct page *user = virt_to_page(pvguest_user_pgd(mm->pgd));
+	unsigned long flags;
+
+	flags = pv_batch_begin();
+	pv_queue_pin(MMUEXT_UNPIN_TABLE, top);
+	pv_queue_pin(MMUEXT_UNPIN_TABLE, user);
+	pv_count(unpin);
+	pv_batch_keep(flags);
+
+	pv_walk_tables(&walk);
+	pv_unpin_gathered(&walk);
+	pv_exit_upper(&walk, user);
+	pv_exit_upper(&walk, top);
+	pv_batch_issue(pv_batch_begin());
+}
+
 /**
  * pvguest_unpin_mm() - turn a hierarchy back into plain memory
  * @mm: an address space that no vCPU uses any more once what is queued has
@@ -297,27 +322,8 @@ static void pv_exit_leaf(struct pv_walk *walk, struct page *table)
  */
 void pvguest_unpin_mm(struct mm_struct *mm)
 {
-	struct pv_walk walk = {
-		.mm = mm,
-		.upper = pv_exit_upper,
-		.leaf = pv_exit_leaf,
-	};
-	struct page *top = virt_to_page(mm->pgd);
-	struct page *user = virt_to_page(pvguest_user_pgd(mm->pgd));
-	unsigned long flags;
-
 	spin_lock(&mm->page_table_lock);
-	flags = pv_batch_begin();
-	pv_queue_pin(MMUEXT_UNPIN_TABLE, top);
-	pv_queue_pin(MMUEXT_UNPIN_TABLE, user);
-	pv_count(unpin);
-	pv_batch_keep(flags);
-
-	pv_walk_tables(&walk);
-	pv_unpin_gathered(&walk);
-	pv_exit_upper(&walk, user);
-	pv_exit_upper(&walk, top);
-	pv_batch_issue(pv_batch_begin());
+	pv_unpin_hierarchy(mm);
 	spin_unlock(&mm->page_table_lock);
 }
 
@@ -359,15 +365,16 @@ void pvguest_exit_mmap(struct mm_struct *mm)
 	if (!PagePinned(virt_to_page(mm->pgd)))
 		return;
 
-	/* Leaving and unpinning make one batch, so they need the same queue. */
-	migrate_disable();
-	preempt_disable();
+	/*
+	 * Leaving and unpinning make one batch.  The lock also keeps us on this
+	 * vCPU and its task running: a task switch would find calls queued.
+	 */
+	spin_lock(&mm->page_table_lock);
 	pv_leave_everywhere(mm);
 	pv_batch_hold_switch();
 	if (this_cpu_read(cpu_tlbstate.loaded_mm) == mm)
 		leave_mm();
 	pv_batch_keep_switch();
-	preempt_enable();
-	pvguest_unpin_mm(mm);
-	migrate_enable();
+	pv_unpin_hierarchy(mm);
+	spin_unlock(&mm->page_table_lock);
 }
