@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 from typing import IO, Protocol
 
+from pvg.base import patience
 from pvg.guest import frames, orders
 from pvg.guest.boot import Boot
 from pvg.machine import stale
 
-LAST_WORDS = 1.0        # seconds that a dying guest has to print why
+# Seconds (patience.Clock) from the last sign of a death until nothing more is awaited, and from the
+# first sign to the last one: what the guest printed and what the tool stack says come by two ways.
+LAST_WORDS = 1.0
+LAST_SIGN = 60.0
 _WINDOW = 4096          # bytes of recent text in which a death is looked for
 
 
@@ -42,6 +46,7 @@ class Run(Protocol):
     boot: Boot
     log: IO[bytes]
     orders: orders.Orders
+    clock: patience.Clock
     forwarding: bool        # the console's text goes to the terminal
 
     def listen(self, fd: int, handler: Callable[[bytes], None]) -> None:
@@ -66,7 +71,8 @@ class Guest:
         self.status: int | None = None       # the command's exit status
         self.gone = False                       # it has shut down after the command
         self.death: str | None = None        # why the guest died
-        self.death_time: float | None = None
+        self._death_time: float | None = None   # when that was said, first or for the last time
+        self._over = False                      # the last sign of it has been seen
         self.stale = stale.Watch()              # on what its kernel prints
         self._log = Lines(session.log, prefix)
         self._out = Lines(sys.stdout.buffer, prefix)
@@ -84,10 +90,15 @@ class Guest:
 
     def finished(self) -> bool:
         """Whether nothing more is awaited of the guest."""
-        now = time.monotonic()
         if self.status is not None:
-            return self.gone or now >= self._exit_time + self.session.boot.shutdown_limit
-        return self.death_time is not None and now >= self.death_time + LAST_WORDS
+            return self.gone or \
+                time.monotonic() >= self._exit_time + self.session.boot.shutdown_limit
+        return self.is_dead()
+
+    def is_dead(self) -> bool:
+        """Whether the guest died before its command ended, and has had the time to print why."""
+        return self._death_time is not None and self.session.clock.now() >= \
+            self._death_time + (LAST_WORDS if self._over else LAST_SIGN)
 
     def finish(self) -> None:
         """End the lines that the guest has begun."""
@@ -97,17 +108,18 @@ class Guest:
     def look_for_death(self, text: bytes) -> None:
         """Find in TEXT, and what came just before it, that the guest is no more."""
         self._recent = (self._recent + text)[-_WINDOW:]
-        # Signs that come first in their table say more, and may be said later.
-        for rank, sign in enumerate(self.session.boot.signs[:self._death_rank]):
-            match = sign.pattern.search(self._recent)
-            if match and self.status is not None:
-                self.gone = True
-            elif match:
-                self.death = sign.sentence(match)
-                self.death_time = self.death_time or time.monotonic()
-                self._death_rank = rank
-            if match:
-                return
+        found = [(rank, sign, match) for rank, sign in enumerate(self.session.boot.signs)
+                 if (match := sign.pattern.search(self._recent))]
+        if found and self.status is not None:
+            self.gone = True
+        elif found:
+            # Signs that come first in their table say more, and may be said later.
+            rank, sign, match = found[0]
+            if rank < self._death_rank:
+                self.death, self._death_rank = sign.sentence(match), rank
+            over = any(sign.last for _, sign, _ in found)
+            if self._death_time is None or over > self._over:
+                self._death_time, self._over = self.session.clock.now(), over
 
     def _kernel_prints(self, text: bytes) -> None:
         self._log.write(text)

@@ -39,7 +39,7 @@ class Session:
         self.deadline = self.start + (timeout or max(600, boot.boot_limit))
         self.own_timeout = timeout is not None
         self.limit = int(self.deadline - self.start)
-        self._clock = patience.Clock()
+        self.clock = patience.Clock()
         self.forwarding = False     # the first guest's console text goes to the terminal
         self.lingering = boot.linger is not None
         self.orders = orders.Orders(log)
@@ -150,13 +150,12 @@ class Session:
     def _next_deadline(self, now: float) -> float:
         """When to give up, as things are NOW."""
         up = all(one.up for one in self.guests)
-        boot_left = self.boot.boot_limit - self._clock.now()
+        boot_left = self.boot.boot_limit - self.clock.now()
         deadline = self.deadline if up else min(self.deadline, now + boot_left)
         if self.interactive and up and not self.own_timeout:
             deadline = now + 3600
-        if self.lingering:
-            deaths = [one.death_time for one in self.guests if one.death_time is not None]
-            deadline = min([deadline, *(death + console.LAST_WORDS for death in deaths)])
+        if self.lingering and any(one.is_dead() for one in self.guests):
+            return now
         return deadline
 
     def _handle(self, key: selectors.SelectorKey) -> bool:
