@@ -124,8 +124,8 @@ int main(int argc, char **argv)
 	sync();
 	snprintf(text, sizeof(text), "%d", status);
 	send_text('x', text);
-	/* Output that is still in the console's ring would be lost. */
-	wait_for_ack(2000);
+	/* Output that is still in the console's ring would be lost, where the machine stands still. */
+	wait_for_ack(30000);
 	power_off(first);
 	return 0;
 }
