@@ -41,6 +41,12 @@ more_than() {
 	[ "$(counter "${2:-rx_packets}")" -gt "$1" ]
 }
 
+# receives_first: the good packets with which every back end begins, so that it is connected.
+receives_first() {
+	until_true 20 more_than 3 &&
+		until_true 20 grep -q 1 "/sys/class/net/$(interface)/carrier"
+}
+
 # receives_many: packets come in after those with which every back end begins.
 receives_many() {
 	until_true 20 more_than 12
@@ -82,6 +88,7 @@ broken rx-gso "rx gso.type"
 for behaviour in rx-error $([ -z "$LONG" ] || echo rx-empty tx-silent); do
 	behave vif $ID "$behaviour"
 	check "$behaviour: the interface appears" up
+	check "$behaviour: good packets are received" receives_first
 	send_some 3 > /dev/null 2>&1
 	check "$behaviour: the interface keeps its carrier" equal carrier "$(cat "/sys/class/net/$(interface)/carrier")" 1
 	leave "$behaviour" vif $ID
@@ -115,6 +122,7 @@ leave storm vif $ID
 
 behave vif $ID hold
 check "hold: the interface appears" up
+check "hold: good packets are received" receives_first
 send_some 2 > /dev/null 2>&1
 hold_and_leave vif $ID
 finish
