@@ -92,17 +92,6 @@ static void wait_for_pass(struct control *control)
 
 /* vCPU 1 goes off and on, with a pass of the disturber in each state. */
 
-static int set_online(const char *online)
-{
-	int error;
-
-	/* Busy: others have it stay as it is for a moment. */
-	do {
-		error = write_file(CPU_ONLINE, online);
-	} while (error == -EBUSY);
-	return error;
-}
-
 static void *toggle(void *data)
 {
 	struct control *control = data;
@@ -110,11 +99,11 @@ static void *toggle(void *data)
 	run_on_cpu(0);
 	while (READ_ONCE(control->cycles) < CYCLES &&
 	       READ_ONCE(control->order) != QUIT) {
-		int error = set_online("0");
+		int error = set_online(1, false);
 
 		if (!error) {
 			wait_for_pass(control);
-			error = set_online("1");
+			error = set_online(1, true);
 		}
 		if (error) {
 			complain(control, CPU_ONLINE ": %s", strerror(-error));

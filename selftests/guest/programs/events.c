@@ -159,21 +159,18 @@ static void wait_for_events(struct sender *sender)
 TEST_F(channel, no_event_is_lost_when_its_processor_goes)
 {
 	struct sender sender = { };
-	char path[64];
 
 	if (self->cpus < 2)
 		SKIP(return, "one processor only");
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
-		 self->cpus - 1);
 	ASSERT_EQ(0, sem_init(&sender.sent, 0, 0));
 	ASSERT_EQ(0, pthread_create(&sender.thread, NULL, keep_sending,
 				    &sender));
 	for (int i = 0; i < 4; i++) {
 		ASSERT_EQ(0, move(self->irq, self->cpus - 1));
 		wait_for_events(&sender);
-		ASSERT_EQ(0, write_file(path, "0"));
+		ASSERT_EQ(0, set_online(self->cpus - 1, false));
 		wait_for_events(&sender);
-		ASSERT_EQ(0, write_file(path, "1"));
+		ASSERT_EQ(0, set_online(self->cpus - 1, true));
 	}
 	__atomic_store_n(&sender.stop, true, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, pthread_join(sender.thread, NULL));

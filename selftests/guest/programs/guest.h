@@ -277,6 +277,19 @@ static inline int run_on_cpu(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Switch vCPU @cpu off or on; 0 or -errno.  Busy: others have it stay as it is for a moment. */
+static inline int set_online(int cpu, bool online)
+{
+	char path[64];
+	int error;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	do {
+		error = write_file(path, online ? "1" : "0");
+	} while (error == -EBUSY);
+	return error;
+}
+
 static inline __u64 now_ns(clockid_t clock)
 {
 	struct timespec ts;

@@ -20,15 +20,6 @@ static int set_number(const char *path, int number)
 	return write_file(path, text);
 }
 
-static int set_online(int cpu, int online)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
-		 cpu);
-	return set_number(path, online);
-}
-
 FIXTURE(vcpus)
 {
 	int loaded;
@@ -66,9 +57,9 @@ TEST_F(vcpus, kernel_reads_a_port_on_one_that_was_off)
 {
 	int last = self->cpus - 1;
 
-	ASSERT_EQ(0, set_online(last, 0));
+	ASSERT_EQ(0, set_online(last, false));
 	EXPECT_EQ(-ENXIO, set_number(PARAMETERS "read_port", last));
-	ASSERT_EQ(0, set_online(last, 1));
+	ASSERT_EQ(0, set_online(last, true));
 	EXPECT_EQ(0, set_number(PARAMETERS "read_port", last));
 }
 
