@@ -44,6 +44,8 @@ come_back() {
 	got=$(control "at=/sys/class/net/vif\$dom.$1/statistics/rx_packets
 		before=\$(cat \$at)
 		ping -c 10 -A -W 1 $HERE > /dev/null
+		came() { [ \$((\$(cat \$at) - before)) -ge 10 ]; }
+		await 20 came > /dev/null
 		echo \$((\$(cat \$at) - before))")
 	at_least "packets from interface $1" "$got" 10
 }
@@ -59,20 +61,23 @@ check "a program that passes all" under "$first" pass ping_of $THERE 0 4000 97
 check "TCP under a program that passes all" under "$first" pass fetch_both $THERE $HERE
 check "a program that drops all" fails under "$first" drop ping_of $THERE 100 100 1
 
-# counted COMMAND...: at least ten packets have been received when it is done.
-counted() {
-	local file="/sys/class/net/$first/statistics/rx_packets" before
-	before=$(cat "$file")
-	"$@" || return
-	at_least "received packets" "$(($(cat "$file") - before))" 10
+# received: how many packets the first interface has received.
+received() {
+	cat "/sys/class/net/$first/statistics/rx_packets"
 }
 
+ten_more() {
+	at_least "received packets" "$(($(received) - before))" 10
+}
+
+# unanswered: none of ten packets gets a reply, and all of them are counted, in the end.
 unanswered() {
-	control "fails ping -c 10 -A -W 1 $HERE > /dev/null"
+	before=$(received)
+	control "fails ping -c 10 -A -W 1 $HERE > /dev/null" && until_true 20 ten_more
 }
 
 if [ -e /sys/module/pvnet ]; then
-	check "packets that a program drops are counted" counted under "$first" drop unanswered
+	check "packets that a program drops are counted" under "$first" drop unanswered
 else
 	skip "packets that a program drops are counted" "this front end does not count them"
 fi
