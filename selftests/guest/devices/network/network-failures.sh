@@ -78,11 +78,11 @@ spoofed() {
 	control "tcpdump -i guest1 -c 3 -w /tmp/at-guest src 10.77.0.99 > /tmp/d1 2>&1 < /dev/null &
 		tcpdump -i br0 -w /tmp/at-bridge src 10.77.0.99 > /tmp/d2 2>&1 < /dev/null &
 		echo \$! > /tmp/d2.pid
-		await 10 grep -q listening /tmp/d1; await 10 grep -q listening /tmp/d2"
+		await 60 grep -q listening /tmp/d1; await 60 grep -q listening /tmp/d2"
 	# The neighbour's address must be set: an ARP request for it would get no reply.
 	arp -i eth0 -s 10.77.0.1 "$(control "cat /sys/class/net/br0/address")"
 	ping -c 5 -A -W 1 -I 10.77.0.99 10.77.0.1 && return 1
-	sent=$(control "await 10 test -s /tmp/at-guest; tcpdump -n -r /tmp/at-guest 2> /dev/null | wc -l")
+	sent=$(control "await 60 test -s /tmp/at-guest; tcpdump -n -r /tmp/at-guest 2> /dev/null | wc -l")
 	seen=$(control "kill \$(cat /tmp/d2.pid); usleep 200000
 		tcpdump -n -r /tmp/at-bridge 2> /dev/null | wc -l")
 	ip addr del 10.77.0.99/24 dev eth0

@@ -24,11 +24,11 @@ sizes() {
 capture() {
 	control "rm -f /tmp/capture; tcpdump -i vif\$dom.5 -s 200 -U -w /tmp/capture > /tmp/dump.log \
 		2>&1 < /dev/null & echo \$! > /tmp/dump.pid
-		await 10 test -s /tmp/capture"
+		await 60 test -s /tmp/capture"
 }
 
 captured() {
-	control "kill \$(cat /tmp/dump.pid) 2> /dev/null; await 10 fails kill -0 \$(cat /tmp/dump.pid)
+	control "kill \$(cat /tmp/dump.pid) 2> /dev/null; await 60 fails kill -0 \$(cat /tmp/dump.pid)
 		tcpdump -n -r /tmp/capture '$1' 2> /dev/null | wc -l"
 }
 
@@ -111,7 +111,8 @@ ipv6() {
 	ping -6 -c 1 -W 5 -s 3000 "$address%$nic"
 }
 
-check "IPv6 both ways" ipv6
+# Each is one packet and waits 5 s for its reply, in which the machine may stand still.
+check "IPv6 both ways" until_true 1 ipv6
 
 # A group without members gets no reply; the group of all hosts gets one from each.
 multicast() {
@@ -119,7 +120,7 @@ multicast() {
 	control "ping -c 1 -W 5 -I vif\$dom.5 224.0.0.1" | grep "from $HERE"
 }
 
-check "multicast reaches the guest" multicast
+check "multicast reaches the guest" until_true 1 multicast
 
 # queues_add_up COUNT: so many have counters, and with the rest these add up to the device's.
 queues_add_up() {
@@ -158,7 +159,7 @@ fi
 
 stream() {
 	control "iperf3 -s -1 -D -B $THERE --pidfile /tmp/iperf.pid
-		await 10 sh -c 'netstat -ltn | grep -q :5201'" && iperf3 -c $THERE "$@"
+		await 60 sh -c 'netstat -ltn | grep -q :5201'" && iperf3 -c $THERE "$@"
 }
 
 check "iperf3 sends" stream -n 16M
