@@ -26,7 +26,8 @@ VCPUS = ((2, False), (4, True))
 QEMU_ROUNDS = 2
 LONG_ROUNDS = 20
 LIMIT = 1200            # seconds of the guest for one program
-TIMEOUT = 3600
+# Of this machine for one boot, which is Bochs on one of its processors, or a part of one.
+TIMEOUT = 4 * 3600
 _COMPLAINT = re.compile(r"WARNING: |BUG: |kernel BUG|Oops|Call Trace:")
 
 
