@@ -35,7 +35,7 @@ class Death(rigtest.Case):
         self.clock.now.return_value += seconds
         return guest.finished()
 
-    def test_what_it_printed_is_awaited_until_the_tool_stack_is_done(self) -> None:
+    def test_output_is_awaited_until_the_tool_stack_is_done(self) -> None:
         guest = self.guest(endings.TOOL_STACK)
         guest.look_for_death(SHUT_DOWN)
         self.assertFalse(self.finished_after(guest, 2 * console.LAST_WORDS))
