@@ -9,6 +9,7 @@ import time
 from typing import IO, Any
 
 from pvg.base import errors, packages
+from pvg.base.patience import Clock
 from pvg.machine import emulator
 from pvg.machine.description import Machine, Module
 from pvg.machine.disks import Disk
@@ -149,19 +150,19 @@ def _disks(disks: list[Disk], options: str = "") -> list[str]:
 
 
 class Control:
-    """QMP, the emulator's control protocol, with the running MACHINE."""
+    """QMP, the emulator's control protocol, with the running MACHINE, which gets PATIENCE seconds to start."""
 
     def __init__(self, machine: Machine, patience: float = 10) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(120)
-        deadline = time.monotonic() + patience
+        clock = Clock()
         while True:
             try:
                 self._socket.connect(str(machine.control_socket))
                 break
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 # The emulator makes its socket a moment after it has started.
-                if time.monotonic() > deadline:
+                if clock.now() > patience:
                     raise errors.RigError("the emulator did not open its control socket") \
                         from error
                 time.sleep(0.02)
