@@ -19,16 +19,17 @@ _WINDOW = 4096          # bytes of recent text in which a death is looked for
 
 
 class Lines:
-    """Passes text on to a binary file; with a prefix line by line, else as it comes."""
+    """Passes text on to a binary file; with a prefix, or WHOLE, line by line, else as it comes."""
 
-    def __init__(self, sink: IO[bytes], prefix: bytes = b"") -> None:
+    def __init__(self, sink: IO[bytes], prefix: bytes = b"", whole: bool = False) -> None:
         self.sink = sink
         self.prefix = prefix
+        self._whole = whole or bool(prefix)
         self._rest = b""
 
     def write(self, data: bytes) -> None:
         """Pass DATA on."""
-        if self.prefix:
+        if self._whole:
             *whole, self._rest = (self._rest + data).split(b"\n")
             data = b"".join(self.prefix + line + b"\n" for line in whole)
         self.sink.write(data)
@@ -74,7 +75,8 @@ class Guest:
         self._death_time: float | None = None   # when that was said, first or for the last time
         self._over = False                      # the last sign of it has been seen
         self.stale = stale.Watch()              # on what its kernel prints
-        self._log = Lines(session.log, prefix)
+        # The control domain's text goes there, too, and the two arrive in any pieces.
+        self._log = Lines(session.log, prefix, whole=True)
         self._out = Lines(sys.stdout.buffer, prefix)
         self._err = Lines(sys.stderr.buffer, prefix)
         self._recent = b""

@@ -51,7 +51,8 @@ class Session:
         self._input_over: float | None = None       # when its end was typed last
         self._line = b""
         self._said = b""            # of late, on any stream
-        self._stale = stale.Watch()     # on what hypervisor and control domain print
+        self._shared_log = console.Lines(log, whole=True)   # of hypervisor and control domain
+        self._stale = stale.Watch()     # on what these print
         self._replied: set[int] = set()
         self._selector = selectors.DefaultSelector()
 
@@ -70,6 +71,7 @@ class Session:
             running.stop()
             for one in self.guests:
                 one.finish()
+            self._shared_log.finish()
             self.log.flush()
         # The first that is not 0 counts; a problem of a guest behind it is not reported.
         status = next(filter(None, (self._verdict(one, running) for one in self.guests)), 0)
@@ -177,8 +179,7 @@ class Session:
 
     def _shared(self, data: bytes) -> None:
         """Text of the hypervisor and the control domain: a line may name the guest it is about."""
-        self.log.write(data)
-        self.log.flush()
+        self._shared_log.write(data)
         self._stale.feed(data)
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests of a guest's death as the rig sees it: how long what it printed is awaited."""
+"""Tests of a guest as the rig sees it: whole lines in the log, and how long its last ones are awaited."""
 import io
 import types
 import unittest
@@ -13,6 +13,20 @@ from pvg.machine import endings
 
 SHUT_DOWN = b"Domain 1 has shut down, reason code 3 0x3\n"
 GONE = b"guest1: gone\n"
+
+
+class Log(rigtest.Case):
+    """Two streams in one log, in pieces."""
+
+    def test_lines_stay_whole(self) -> None:
+        log = io.BytesIO()
+        one, other = (console.Lines(log, whole=True) for _ in range(2))
+        one.write(b"first\nsec")
+        other.write(b"thi")
+        one.write(b"ond\n")
+        other.write(b"rd\nlast")
+        other.finish()
+        self.assertEqual(log.getvalue(), b"first\nsecond\nthird\nlast\n")
 
 
 class Death(rigtest.Case):
