@@ -58,7 +58,7 @@ await_state() {
 	back) node="$(back_of "$1" "$2")/state" ;;
 	front) node="$(front_of "$1" "$2")/state" ;;
 	esac
-	await 10 node_is "$node" "$4" && return
+	await 60 node_is "$node" "$4" && return
 	echo "$node is $(xenstore-read "$node")"
 	return 1
 }
