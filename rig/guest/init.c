@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	}
 	send_text('h', "");
 	if (setting("hold", 0))
-		wait_for_ack(60000);
+		wait_for_ack(600000);
 
 	command = read_command();
 	if (command) {
