@@ -30,6 +30,14 @@ load() {
 		--rw=read --bs=256k --size=32M --loops=4
 }
 
+# counts NAME LEAST: that counter is so high, or else there is another load: how many requests meet at once
+# depends on which of the two ends the machine lets run.
+counts() {
+	at_least "$1" "$(counter "$1")" "$2" && return
+	load > /dev/null
+	return 1
+}
+
 plug() {
 	control "vbd_make $A \$loop w $1" && until_true 20 opens $DISK
 }
@@ -42,13 +50,12 @@ check "a disk of two rings appears" plug multi-queue-max-queues=2
 check "it has two rings" equal rings "$(wc -l < /sys/kernel/debug/pvblk/xvdb)" 2
 base=$(counter pages)
 check "many large reads at once" load
-grown=$(counter pages)
-check "its rings have made pages for them" at_least pages "$grown" $((base + 64))
-check "not all data was copied in interrupts" at_least put_off "$(counter put_off)" 1
+check "its rings have made pages for them" until_true 1 counts pages $((base + 64))
+check "not all data was copied in interrupts" until_true 1 counts put_off 1
 echo 2 > /proc/sys/vm/drop_caches
 check "where memory is short they are given back at once" counter_is pages "$base"
 check "many large reads once more" load
-check "the rings have grown again" at_least pages "$(counter pages)" $((base + 64))
+check "the rings have grown again" until_true 1 counts pages $((base + 64))
 check "pages that are not used are given back with time" until_true 300 counter_is pages "$base"
 check "the disk still works" load
 
