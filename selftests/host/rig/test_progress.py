@@ -146,10 +146,11 @@ class Lines(Noted):
                                    for percent in range(10, 100, 10)), "job: done in 0:10"])
 
     def test_work_that_reports_nothing_meanwhile(self) -> None:
-        self.impatient("job: 30 %, 2:")
+        self.impatient("job: 30 %, ")
         with mock.patch("sys.stderr", io.StringIO()), \
              progress.Line("job", 100, self.clock) as line:
             line.update(30)
+            # However many lines there were by now, there is another.
             self.again.clear()
             self.wait()
         said = len(self.said)
