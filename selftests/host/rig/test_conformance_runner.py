@@ -20,6 +20,9 @@ from pvg.base import errors, paths, progress  # noqa: E402
 from pvg.commands import conformance  # noqa: E402
 from pvg.conformance import build, report, run, suite  # noqa: E402
 
+PATIENCE = 600          # seconds for what takes none
+IMPATIENCE = 0.1        # seconds of silence in which nothing is to come
+
 
 def case(name: str, flags: Iterable[str] = (), **more: Any) -> suite.Case:
     """A case of area 'demo'."""
@@ -39,6 +42,21 @@ class Images:
         return [c for c in self.cases if not c.alone]
 
 
+def campaign(folder: Path, script: str, cases: Sequence[suite.Case], first: float = PATIENCE,
+             silence: float = PATIENCE, **options: Any) -> tuple[dict[str, run.Result], run.Campaign]:
+    """Results by case name of CASES under an adapter in FOLDER that is SCRIPT.
+
+    It may be silent for FIRST seconds before its first line, and for SILENCE seconds after that.
+    """
+    path = folder / "adapter"
+    path.write_text("#!/bin/sh\n" + script, encoding="ascii")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    setup = run.Setup("fake", path, [], "tcg", ("single",))
+    made = run.Campaign(setup, Images(cases), folder / "log", workers=1, silence=silence, **options)
+    with mock.patch.object(run, "START_PATIENCE", first / silence):
+        return {r.case.name: r for r in made.run(cases)}, made
+
+
 class Runner(unittest.TestCase):
     """Each test writes an adapter as a shell script and looks at the results."""
 
@@ -48,14 +66,8 @@ class Runner(unittest.TestCase):
 
     def campaign(self, script: str, cases: Sequence[suite.Case],
                  **options: Any) -> tuple[dict[str, run.Result], run.Campaign]:
-        """Results by case name of CASES under an adapter that is SCRIPT."""
-        path = Path(self.folder.name) / "adapter"
-        path.write_text("#!/bin/sh\n" + script, encoding="ascii")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        setup = run.Setup("fake", path, [], "tcg", ("single",))
-        campaign = run.Campaign(setup, Images(cases), Path(self.folder.name) / "log",
-                                workers=1, silence=1, **options)
-        return {r.case.name: r for r in campaign.run(cases)}, campaign
+        """What campaign() of this file returns."""
+        return campaign(Path(self.folder.name), script, cases, **options)
 
     def test_pass_skip_fail(self) -> None:
         script = """case "$*" in *after=b*) echo '@case c'; echo '@ok c 5'; echo '@done'; exit 0;; esac
@@ -88,12 +100,13 @@ class Runner(unittest.TestCase):
         self.assertEqual(results["a"].result, "fail")
 
     def test_hang(self) -> None:
-        results, _ = self.campaign("echo '@case a'; exec sleep 60", [case("a")])
+        results, _ = self.campaign("echo '@case a'; exec sleep 600", [case("a")],
+                                   silence=IMPATIENCE)
         self.assertEqual(results["a"].result, "fail")
         self.assertIn("hung", results["a"].reason)
 
     def test_silent_adapter_is_an_error(self) -> None:
-        results, _ = self.campaign("exec sleep 60", [case("a"), case("b")])
+        results, _ = self.campaign("exec sleep 600", [case("a"), case("b")], first=IMPATIENCE)
         self.assertEqual({r.result for r in results.values()}, {"error"})
 
     def test_adapter_that_dies_is_an_error(self) -> None:
