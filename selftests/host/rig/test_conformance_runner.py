@@ -66,7 +66,7 @@ class Runner(unittest.TestCase):
 
     def campaign(self, script: str, cases: Sequence[suite.Case],
                  **options: Any) -> tuple[dict[str, run.Result], run.Campaign]:
-        """What campaign() of this file returns."""
+        """The results of campaign(), in a folder of the test's own."""
         return campaign(Path(self.folder.name), script, cases, **options)
 
     def test_pass_skip_fail(self) -> None:
