@@ -50,7 +50,7 @@ class Boot:
     machine: Machine
     signs: Sequence[Sign]
     guests: int = 1
-    on_start: Callable[[], None] | None = None
+    on_start: Callable[[Running], None] | None = None
     attach: Callable[[Running], Consoles] | None = None
     on_up: Callable[[Guest], None] | None = None
     on_exit: Callable[[Guest], None] | None = None

@@ -12,6 +12,7 @@ from pvg.base import errors, paths, progress
 from pvg.guest.boot import Boot
 from pvg.machine import qemu, xen
 from pvg.machine.description import Machine
+from pvg.machine.emulator import Running
 
 FOLDER = paths.BUILD / "by-hand"
 GDB_PORT = 1234         # where 'target remote :1234' of many manuals looks
@@ -69,9 +70,9 @@ def hold(boot: Boot, port: int, symbols: Path) -> None:
     boot.on_start = _announcing(machine, port, symbols)
 
 
-def _announcing(machine: Machine, port: int, symbols: Path) -> Callable[[], None]:
-    def announce() -> None:
-        protocol = qemu.Control(machine)
+def _announcing(machine: Machine, port: int, symbols: Path) -> Callable[[Running], None]:
+    def announce(running: Running) -> None:
+        protocol = qemu.Control(machine, running.ended)
         protocol.serve_gdb(port)
         protocol.close()
         line = shlex.join(["gdb", paths.shown(symbols), "-ex", f"target remote :{port}"])

@@ -84,7 +84,7 @@ class Session:
         if running.messages is not None:
             self.listen(running.messages, self._shared)
         if self.boot.on_start:
-            self._ask(running, self.boot.on_start)
+            self._ask(running, functools.partial(self.boot.on_start, running))
         attach = self.boot.attach
         if not attach:
             self.guests[0].listen(running.console_out, running.console_in)

@@ -6,10 +6,10 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from typing import IO, Any
 
 from pvg.base import errors, packages
-from pvg.base.patience import Clock
 from pvg.machine import emulator
 from pvg.machine.description import Machine, Module
 from pvg.machine.disks import Disk
@@ -150,19 +150,19 @@ def _disks(disks: list[Disk], options: str = "") -> list[str]:
 
 
 class Control:
-    """QMP, the emulator's control protocol, with the running MACHINE, which gets PATIENCE seconds to start."""
+    """QMP, the emulator's control protocol, with the running MACHINE; ENDED: whether its emulator has."""
 
-    def __init__(self, machine: Machine, patience: float = 10) -> None:
+    def __init__(self, machine: Machine, ended: Callable[[], bool], patience: float = 120) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(120)
-        clock = Clock()
+        deadline = time.monotonic() + patience
         while True:
             try:
                 self._socket.connect(str(machine.control_socket))
                 break
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 # The emulator makes its socket a moment after it has started.
-                if clock.now() > patience:
+                if ended() or time.monotonic() > deadline:
                     raise errors.RigError("the emulator did not open its control socket") \
                         from error
                 time.sleep(0.02)

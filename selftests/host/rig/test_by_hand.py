@@ -113,7 +113,8 @@ class ShowCommand(unittest.TestCase):
     def test_with_the_tool_stack(self) -> None:
         line, folder = self.shown("xen-domu")
         process = self.start(line)
-        control = qemu.Control(Machine(folder, Path(), "", 0), patience=PATIENCE)
+        control = qemu.Control(Machine(folder, Path(), "", 0), lambda: process.poll() is not None,
+                               PATIENCE)
         control.wait_running()
         control.close()
         port = socket.socket(socket.AF_UNIX)

@@ -4,7 +4,10 @@ import dataclasses
 import io
 import json
 import os
+import socket
+import threading
 import time
+import types
 import unittest
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +94,55 @@ class CommandLine(rigtest.Case):
         with mock.patch.object(os, "access", return_value=False), \
                 self.assertRaisesRegex(errors.UsageError, "/dev/kvm"):
             qemu.EMULATOR.command(dataclasses.replace(XEN, accel="kvm"))
+
+
+class ControlSocket(rigtest.FolderCase):
+    """The emulator's control socket, which the test makes in its place."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.machine = Machine(self.folder, Path("/k"), "", 64)
+        self.seconds = 0.0
+        self.enterContext(mock.patch.object(qemu, "time", types.SimpleNamespace(
+            monotonic=lambda: self.seconds, sleep=lambda _seconds: None)))
+
+    def test_emulator_that_makes_it_late(self) -> None:
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+
+        def reply() -> None:
+            end, _ = server.accept()
+            with end:
+                end.sendall(b'{"QMP": {}}\n')
+                self.assertIn(b"qmp_capabilities", end.recv(1000))
+                end.sendall(b'{"return": {}}\n')
+
+        thread = threading.Thread(target=reply)
+
+        def ended() -> bool:
+            # A minute in which the emulator is not run.
+            self.seconds += 60
+            server.bind(str(self.machine.control_socket))
+            server.listen()
+            thread.start()
+            return False
+
+        qemu.Control(self.machine, ended).close()
+        thread.join(600)
+        self.assertEqual(self.seconds, 60)
+
+    def test_emulator_that_ends_before(self) -> None:
+        with self.assertRaisesRegex(errors.RigError, "control socket"):
+            qemu.Control(self.machine, lambda: True)
+
+    def test_emulator_that_never_makes_it(self) -> None:
+        def ended() -> bool:
+            self.seconds += 60
+            self.assertLess(self.seconds, 600)
+            return False
+
+        with self.assertRaisesRegex(errors.RigError, "control socket"):
+            qemu.Control(self.machine, ended)
 
 
 class ToolStack(rigtest.Case):

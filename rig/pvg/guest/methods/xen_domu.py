@@ -123,7 +123,7 @@ def _trace(made: Boot, disk: Path, target: Path) -> None:
 
 def _attach(made: Boot, running: Running) -> Consoles:
     """Connect to the guests' consoles and to the agent, and wake the control domain up."""
-    protocol = qemu.Control(made.machine)
+    protocol = qemu.Control(made.machine, running.ended)
     protocol.wait_running()
     protocol.close()
     found = []

@@ -80,13 +80,13 @@ class ControlDomain:
             running = self.emulator.start(machine, log)
             try:
                 _wait_ready(running, log_path, line)
-                control = qemu.Control(machine)
+                control = qemu.Control(machine, running.ended)
                 control.call("migrate-set-parameters", **{"max-bandwidth": 0})
                 control.call("migrate", uri=f"exec:cat > '{part}'")
                 _wait_saved(control, log_path)
                 control.call("quit")
                 control.close()
-                running.process.wait(10)
+                running.stop(60)
             finally:
                 running.stop()
         part.rename(target)
