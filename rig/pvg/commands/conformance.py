@@ -21,7 +21,7 @@ ADAPTERS = paths.RIG / "adapters"
 # Results of whole runs, one file for each way to run: what 'pvguest report' shows.
 RESULTS = paths.BUILD / "conformance" / "results"
 EXIT_FAILED = 1
-DESCRIBE_LIMIT = 20     # seconds; one that reaches a host over a network asks it
+DESCRIBE_LIMIT = 60     # seconds; one that reaches a host over a network asks it
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from pvg.conformance import build, suite
 from pvg.conformance.run import Setup
 
 HELLO = b"hello from "
+LIMIT = 600             # seconds for a guest that is to end, which takes a few on an idle machine
 
 
 class Check:
@@ -29,16 +30,16 @@ class Check:
         self.hello = folder / "hello.elf"
         self.sched = folder / "sched.elf"
 
-    def words(self, image: Path, cmdline: str = "", timeout: int = 60) -> list[str]:
+    def words(self, image: Path, cmdline: str = "", timeout: int = LIMIT) -> list[str]:
         """The adapter's command line."""
         return [str(self.setup.path), *self.setup.options, "--image", str(image), "--cmdline",
                 cmdline, "--memory", "48", "--vcpus", "2", "--timeout", str(timeout)]
 
-    def run(self, image: Path, cmdline: str = "", timeout: int = 60) -> tuple[int, bytes]:
+    def run(self, image: Path, cmdline: str = "", timeout: int = LIMIT) -> tuple[int, bytes]:
         """Run the adapter to its end: (status, console)."""
         done = subprocess.run(self.words(image, cmdline, timeout), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200,
-                              check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=2 * LIMIT, check=False)
         return done.returncode, done.stdout
 
     def say(self, good: bool, what: str, detail: str = "") -> None:
