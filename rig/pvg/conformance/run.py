@@ -329,8 +329,8 @@ class Campaign:
                 self._settle(Result(case, "skip", f"adapter {self.setup.name} has no "
                                                   f"{case.part} part"))
         with concurrent.futures.ThreadPoolExecutor(self.workers) as pool:
-            waiting = [pool.submit(self._work, job) for job in self._jobs(runnable)]
             try:
+                waiting = [pool.submit(self._work, job) for job in self._jobs(runnable)]
                 for future in concurrent.futures.as_completed(waiting, self.limit):
                     future.result()
             except concurrent.futures.TimeoutError:

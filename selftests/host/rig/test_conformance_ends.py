@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import unittest
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -65,6 +65,18 @@ class Campaigns(rigtest.FolderCase):
         self.assertEqual(results, {})
         self.assertTrue(campaign.late)
         self.assertEqual(campaign.ended, "the limit of 0.2 s for the run is over")
+
+    def test_interrupt_before_all_boots_are_asked_for(self) -> None:
+        made: list[run.Campaign] = []
+
+        def jobs(one: run.Campaign, cases: Sequence[suite.Case]) -> Iterator[run.Job]:
+            made.append(one)
+            yield run.Job("demo", list(cases))
+            raise KeyboardInterrupt
+
+        with mock.patch.object(run.Campaign, "_jobs", jobs), self.assertRaises(KeyboardInterrupt):
+            self.campaign("echo '@case a'; exec sleep 600", [case("a")], silence=IMPATIENCE)
+        self.assertEqual((made[0].ended, made[0].results), ("it was interrupted", {}))
 
     def test_run_within_its_limit(self) -> None:
         results, campaign = self.campaign("echo '@case a'; echo '@ok a 5'; echo '@done'; exit 0",
