@@ -152,6 +152,11 @@ class Resuming(Repository):
         self.assertEqual(status, 1)
         self.assertIn("b: not run", lines)
 
+    def test_clone_of_another_user(self) -> None:
+        before = results.version()
+        with mock.patch.dict(os.environ, GIT_TEST_ASSUME_DIFFERENT_OWNER="1"):
+            self.assertEqual(results.version(), before)
+
     def test_damaged_results_count_as_missing(self) -> None:
         self.long()
         folder = results.Store(results.version()).folder

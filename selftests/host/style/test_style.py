@@ -396,9 +396,12 @@ class Kept(StyleCase):
 
     def test_files_that_git_ignores_are_not_looked_at(self) -> None:
         subprocess.run(["git", "init", "-q", str(self.root)], check=True)
-        self.write({".gitignore": "/build/\n", "build/a.c": "a", "b.c": "b"})
+        self.write({".gitignore": "/build/\n/c.c\n", "build/a.c": "a", "b.c": "b", "c.c": "c"})
         (self.root / "link.c").symlink_to("b.c")
-        self.assertEqual(Tree(self.root, self.state).names, [".gitignore", "b.c"])
+        for other_owner in ("0", "1"):
+            with self.subTest(other_owner), \
+                    mock.patch.dict(os.environ, GIT_TEST_ASSUME_DIFFERENT_OWNER=other_owner):
+                self.assertEqual(Tree(self.root, self.state).names, [".gitignore", "b.c"])
 
 
 class Rules(unittest.TestCase):

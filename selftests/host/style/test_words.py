@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tests of the check of words: each kind of text is read, code is not, and the tree is clean."""
+import os
 import subprocess
 import sys
 import unittest
@@ -92,6 +93,12 @@ class Words(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 self.assertIn(about, done.stderr)
+
+    def test_clone_of_another_user(self) -> None:
+        done = subprocess.run([rigtest.REPO / "selftests/style/words.py", "README.md"], text=True,
+                              cwd=rigtest.REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False, env={**os.environ, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_tree_is_clean(self) -> None:
         done = subprocess.run([rigtest.REPO / "selftests/style/words.py"], text=True,

@@ -26,8 +26,9 @@ class Tree:
 
     def _list(self) -> list[str]:
         """Names of the files that git holds or would, as far as they exist, without links."""
-        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others",
-                                 "--exclude-standard"], cwd=self.root, stdout=subprocess.PIPE,
+        # The clone may be another user's.
+        listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached",
+                                 "--others", "--exclude-standard"], cwd=self.root, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, check=False)
         if listed.returncode == 0:
             names = set(os.fsdecode(listed.stdout).split("\0")) - {""}
