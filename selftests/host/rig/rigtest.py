@@ -18,6 +18,12 @@ REPO = Path(__file__).resolve().parents[3]
 PVGUEST = REPO / "pvguest"
 sys.path.insert(0, str(REPO / "rig"))
 
+# Where a hook of git runs the tests, these name its repository to any git; tests have others.
+for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+                 "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX",
+                 "GIT_QUARANTINE_PATH"):
+    os.environ.pop(variable, None)
+
 # The kernel that runs on the hypervisor; the peer may be named to try the tests themselves.
 KERNEL = os.environ.get("PVGUEST_TEST_KERNEL", "pvguest")
 WORDS = os.environ.get("PVGUEST_TEST_WORDS", "").split()

@@ -168,6 +168,22 @@ class Resuming(Repository):
                 self.assertEqual(self.long()[2], ["b:1:"])
 
 
+class Hook(rigtest.FolderCase):
+    """The tests leave a repository alone that a hook of git has named to them."""
+
+    def test_repository_of_a_hook(self) -> None:
+        theirs = self.folder / "theirs"
+        subprocess.run(["git", "init", "-q", str(theirs)], check=True)
+        done = subprocess.run([sys.executable, "-B", "-m", "unittest",
+                               "test_long_run.Resuming.test_run_that_was_ended"],
+                              cwd=SELFTESTS / "host" / "rig", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False,
+                              env=dict(os.environ, GIT_DIR=str(theirs / ".git"),
+                                       GIT_INDEX_FILE=str(theirs / ".git" / "index")))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertFalse((theirs / ".git" / "index").exists())
+
+
 class Sharding(Repository):
     """Shards are run alone; together they are everything."""
 
