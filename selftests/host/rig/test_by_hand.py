@@ -17,6 +17,7 @@ from pvg.machine import qemu
 from pvg.machine.description import Machine
 
 HYPERVISORS = ("none", "xen-dom0", "xen-domu")
+FOLDER = rigtest.REPO / "build" / "by-hand"
 RESET = 0xfff0          # where a processor begins
 PATIENCE = 600          # seconds for a guest that a busy machine runs
 
@@ -69,6 +70,8 @@ class ShowCommand(unittest.TestCase):
         line, = result.stdout.decode().splitlines()
         named = re.search(r"^pvguest: (build/by-hand/\S+) ", text, re.M)
         folder = rigtest.REPO / rigtest.some(named)[1]
+        # As the rest of this test knows it.
+        self.assertIn(str(FOLDER), line)
         self.addCleanup(shutil.rmtree, folder)
         self.assertTrue(folder.is_dir())
         self.assertEqual(shlex.split(line)[0], qemu.PROGRAM)
@@ -76,14 +79,14 @@ class ShowCommand(unittest.TestCase):
 
     @staticmethod
     def processes() -> set[str]:
-        """Emulators whose files are those of a command line that was shown."""
+        """Emulators whose files are those of a command line that was shown in this clone."""
         found = set()
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = path.read_bytes()
             except OSError:
                 continue
-            if qemu.PROGRAM.encode() in line and b"by-hand" in line:
+            if qemu.PROGRAM.encode() in line and os.fsencode(FOLDER) in line:
                 found.add(path.parent.name)
         return found
 
@@ -125,11 +128,10 @@ class ShowCommand(unittest.TestCase):
         self.assertEqual(Console(port.fileno()).until_exit(), (b"up\n", 0))
 
     def test_nothing_stays_of_a_refused_one(self) -> None:
-        top = rigtest.REPO / "build" / "by-hand"
-        before = set(top.glob("*"))
+        before = set(FOLDER.glob("*"))
         result = rigtest.call("run", "--show-command", "--vcpus", "999")
         self.assertEqual(result.returncode, 2, result.stderr)
-        self.assertEqual(set(top.glob("*")), before)
+        self.assertEqual(set(FOLDER.glob("*")), before)
 
 
 class Debugger:
