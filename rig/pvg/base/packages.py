@@ -32,6 +32,8 @@ FOR_SUITE = {
 }
 
 UNPACKED = paths.BUILD / "packages"
+# Seconds that apt-get waits for another package manager to end.
+PATIENCE = 1800
 
 
 def _installed(names: Iterable[str]) -> set[str]:
@@ -46,14 +48,19 @@ def _apt(arguments: Sequence[str], log: Path, folder: Path | None = None) -> boo
     """Run apt-get with ARGUMENTS, output to LOG; returns whether it worked."""
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     with open(log, "ab") as out:
-        return subprocess.run(["apt-get", "-q", *arguments], stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=out, env=environment, cwd=folder, check=False).returncode == 0
+        return subprocess.run(["apt-get", "-q", "-o", f"DPkg::Lock::Timeout={PATIENCE}", *arguments],
+                              stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
+                              cwd=folder, check=False).returncode == 0
 
 
 def _with_update(arguments: Sequence[str], log: Path, folder: Path | None = None) -> bool:
     """Like _apt, but once more after refreshing the package lists if it fails."""
-    return _apt(arguments, log, folder) or (_apt(["update"], log) and
-                                            _apt(arguments, log, folder))
+    if _apt(arguments, log, folder):
+        return True
+    # Of two updates at one time, apt-get ends the second.
+    with files.locked(paths.BUILD / ".apt-update.lock", "lists of packages"):
+        updated = _apt(["update"], log)
+    return updated and _apt(arguments, log, folder)
 
 
 def require(names: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from pvg.base import errors, packages, paths, progress
+from pvg.base import errors, files, packages, paths, progress
 from pvg.conformance import suite
 
 FOLDER = paths.BUILD / "conformance"
@@ -37,7 +37,9 @@ class Images:
 def make(target: str) -> Path:
     """Run make in selftests/abi for TARGET."""
     log = paths.new_log("conformance-build")
-    with open(log, "wb") as out, progress.reminding("building the bare guests"):
+    # Two that make the same file at one time have each other's halves.
+    with files.locked(FOLDER / ".lock", "the build of the bare guests"), open(log, "wb") as out, \
+            progress.reminding("building the bare guests"):
         status = subprocess.run(["make", "-j2", "-C", str(suite.ABI), f"O={FOLDER}",
                                  target], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                 check=False).returncode

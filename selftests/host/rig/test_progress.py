@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import rigtest
-from pvg.base import packages, paths, progress
+from pvg.base import files, packages, paths, progress
 from pvg.bench import cpu
 from pvg.bench import io as disks
 from pvg.checks import suites
@@ -387,6 +387,48 @@ class Others(Noted):
         self.patch(subprocess, "run", make)
         self.impatient("still building the bare guests, ")
         guests.make("images")
+
+
+class Turns(Noted):
+    """Work that two processes must not do at one time: the second says that it waits."""
+
+    def check(self, lock: Path, what: str, job: Callable[[], object], done: Sequence[str],
+              before: Sequence[str], after: Sequence[str]) -> None:
+        """JOB, which notes in DONE what it does, gets as far as BEFORE while LOCK is held."""
+        self.phrase = f"waiting for another process: {what}"
+        worker = threading.Thread(target=job)
+        with files.locked(lock, "the test"):
+            worker.start()
+            self.assertTrue(self.again.wait(PATIENCE))
+            self.assertEqual(done, before)
+        worker.join(PATIENCE)
+        self.assertEqual(done, after)
+
+    def test_building_the_bare_guests(self) -> None:
+        done: list[str] = []
+
+        def make(words: Sequence[str], **_how: object) -> subprocess.CompletedProcess[bytes]:
+            done.append(words[0])
+            return subprocess.CompletedProcess(words, 0)
+
+        self.patch(paths, "LOGS", self.folder)
+        self.patch(guests, "FOLDER", self.folder)
+        self.patch(subprocess, "run", make)
+        self.check(self.folder / ".lock", "the build of the bare guests",
+                   lambda: guests.make("images"), done, [], ["make"])
+
+    def test_lists_of_packages(self) -> None:
+        done: list[str] = []
+
+        def apt(words: Sequence[str], *_how: object) -> bool:
+            done.append(words[0])
+            return len(done) > 1
+
+        self.patch(paths, "BUILD", self.folder)
+        self.patch(packages, "_apt", apt)
+        self.check(self.folder / ".apt-update.lock", "lists of packages",
+                   lambda: packages._with_update(["download"], self.folder), done,
+                   ["download"], ["download", "update", "download"])
 
 
 class Said(unittest.TestCase):
