@@ -28,6 +28,9 @@ for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIREC
 KERNEL = os.environ.get("PVGUEST_TEST_KERNEL", "pvguest")
 WORDS = os.environ.get("PVGUEST_TEST_WORDS", "").split()
 
+# Seconds after which a guest counts as hung: a busy machine takes many times as long as an idle one.
+LIMIT = 3600
+
 Word = str | int | float | Path         # of a command line
 Result = subprocess.CompletedProcess[bytes]
 Thing = TypeVar("Thing")
@@ -70,7 +73,8 @@ def run(hv: str, *words: Word, env: Mapping[str, str] | None = None,
     """Run 'pvguest run' on HV with our kernel; WORDS may hold more options before '--'."""
     build()
     kernel = [] if hv == "none" else ["--kernel", KERNEL]
-    return call("run", "--hv", hv, *kernel, *WORDS, *words, env=env, stdin=stdin)
+    limit = ["--timeout", str(LIMIT)] if "--" in words else []      # none for a shell
+    return call("run", "--hv", hv, *kernel, *limit, *WORDS, *words, env=env, stdin=stdin)
 
 
 def run_until(good: Callable[[Result], object], hv: str, *words: Word,

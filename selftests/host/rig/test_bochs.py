@@ -17,8 +17,8 @@ from pvg.machine import bochs, elf, grub
 
 def run(*words: rigtest.Word) -> rigtest.Result:
     """Run 'pvguest run' on the second emulator; WORDS may hold more options before '--'."""
-    return rigtest.call("run", "--emulator", "bochs", "--kernel", rigtest.KERNEL, *rigtest.WORDS,
-                        *words)
+    return rigtest.call("run", "--emulator", "bochs", "--kernel", rigtest.KERNEL,
+                        "--timeout", rigtest.LIMIT, *rigtest.WORDS, *words)
 
 
 class Usage(unittest.TestCase):
