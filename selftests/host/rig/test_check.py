@@ -142,7 +142,9 @@ class Words(rigtest.Case):
             for words, expected in expectations:
                 done = subprocess.run([rigtest.REPO / ".ci" / "run", *words], stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, check=False,
-                                      env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+                                      env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
+                                           # A locale that is not there has the shell warn.
+                                           "LC_ALL": "C"})
                 self.assertEqual((done.returncode, done.stdout), expected[:2], done.stderr)
                 self.assertEqual(len(done.stderr.splitlines()), bool(words), done.stderr)
                 self.assertIn(expected[2], done.stderr)
