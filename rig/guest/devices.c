@@ -18,7 +18,7 @@
 
 #include "guest.h"
 
-#define PATIENCE	60000	/* ms for all devices to appear, on a machine that may stand still */
+#define PATIENCE	60000	/* ms for all devices to appear; the machine may stand still */
 #define KERNEL_EVENTS	1	/* the kernel's own multicast group of uevents */
 
 static pid_t configure(const char *interface)

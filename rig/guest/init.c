@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	sync();
 	snprintf(text, sizeof(text), "%d", status);
 	send_text('x', text);
-	/* Output that is still in the console's ring would be lost, where the machine stands still. */
+	/* Output in the console's ring would be lost; the machine may stand still for a while. */
 	wait_for_ack(30000);
 	power_off(first);
 	return 0;

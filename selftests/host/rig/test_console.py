@@ -21,12 +21,12 @@ class Log(rigtest.Case):
     def test_lines_stay_whole(self) -> None:
         log = io.BytesIO()
         one, other = (console.Lines(log, whole=True) for _ in range(2))
-        one.write(b"first\nsec")
-        other.write(b"thi")
-        one.write(b"ond\n")
-        other.write(b"rd\nlast")
+        one.write(b"1 1\n2 ")
+        other.write(b"3 ")
+        one.write(b"2\n")
+        other.write(b"3\n4")
         other.finish()
-        self.assertEqual(log.getvalue(), b"first\nsecond\nthird\nlast\n")
+        self.assertEqual(log.getvalue(), b"1 1\n2 2\n3 3\n4\n")
 
 
 class Death(rigtest.Case):
