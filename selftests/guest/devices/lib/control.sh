@@ -184,8 +184,9 @@ vif_make() {
 	make_front vif "$id" "$(back_of vif "$id")"
 }
 
-# vif_up ID: the work of a hotplug script.
+# vif_up ID: the work of a hotplug script. The back end's driver says InitWait before it makes the interface.
 vif_up() {
+	await 60 test -e "/sys/class/net/vif$dom.$1"
 	ip addr add "10.79.$1.1/24" dev "vif$dom.$1"
 	ip link set "vif$dom.$1" up
 	xenstore-write "$(back_of vif "$1")/hotplug-status" connected
