@@ -309,8 +309,9 @@ static inline int reclaim_undo(struct scene *scene)
 {
 	int error = write_file(CGROUPS "/cgroup.procs", "0");
 
-	if (!error && rmdir(CGROUP))
-		error = -errno;
+	/* Busy: a thread that was joined may be on its way out, and stays in the group. */
+	while (!error && rmdir(CGROUP))
+		error = errno == EBUSY ? 0 : -errno;
 	return swap_undo(scene) ?: error;
 }
 
