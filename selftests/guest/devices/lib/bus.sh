@@ -34,7 +34,7 @@ logged() {
 	result 1 "$1"
 }
 
-# await COMMAND...: poll it for twenty seconds at most.
+# await COMMAND...: poll it 1200 times, so for a minute at least.
 await() {
 	for _ in $(seq 1200); do
 		"$@" > /dev/null 2>&1 && return
