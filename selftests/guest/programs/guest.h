@@ -23,7 +23,7 @@
  * a slow pass is still a pass: the limit is there for what hangs.
  */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 900
+#define TEST_TIMEOUT_DEFAULT 1800
 
 #define PAGE 4096UL
 
