@@ -134,17 +134,21 @@ void pvguest_vtime_cpu_starts(void)
 }
 
 /**
- * pvguest_vcpu_is_preempted() - is a vCPU ready to run and not running?
+ * pvguest_vcpu_is_preempted() - is a vCPU kept from running?
  * @cpu: the vCPU
  *
- * A hint for spinning locks: it may change at once.
+ * By others that run, or because the tool stack or this guest has stopped it.  One
+ * that is blocked is not: it is idle, or has given its processor away.  A hint for
+ * spinning locks: it may change at once.
  *
  * Context: any.
  * Return: true if it is.
  */
 __visible bool pvguest_vcpu_is_preempted(long cpu)
 {
-	return READ_ONCE(per_cpu_ptr(&pv_runstate, cpu)->state) == RUNSTATE_runnable;
+	int state = READ_ONCE(per_cpu_ptr(&pv_runstate, cpu)->state);
+
+	return state == RUNSTATE_runnable || state == RUNSTATE_offline;
 }
 
 PV_CALLEE_SAVE_REGS_THUNK(pvguest_vcpu_is_preempted);
