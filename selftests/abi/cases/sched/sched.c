@@ -287,6 +287,38 @@ CASE(sched_poll_woken, "SCH-014 SCH-017", 0)
 }
 
 /*
+ * A vCPU that polls a masked port with events enabled is woken by an event on another
+ * port, which is delivered.
+ */
+CASE(sched_poll_delivers, "SCH-035 SCH-017", 0)
+{
+	struct chan c = chan_open();
+	evtchn_port_t p = c.b;
+	struct tries t = { 0 };
+	unsigned int before;
+	uint64_t start;
+
+	wake = chan_open();
+	port_mask(p);
+	do {
+		before = event_count[wake.b];
+		vcpu_run(1, wake_later, NULL);
+		events_on();
+		start = now();
+		want_eq(poll(&p, 1, start + 3000 * MS), 0);
+		want_eq(self()->info->evtchn_upcall_mask, 0);
+		events_off();
+		want(now() - start >= 3000 * MS || event_count[wake.b] > before);
+		want(vcpu_join(1));
+	} while (again(&t, now() - start < 2500 * MS));
+	want(t.good);
+	want(!port_pending(p));
+	port_open(p);
+	chan_close(wake);
+	chan_close(c);
+}
+
+/*
  * Whether a sleep of @time that began at @start ends now, and neither earlier nor much
  * later.  A correction of the clock meanwhile can make one sleep look too short.
  */
