@@ -112,6 +112,14 @@ static int pv_events_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(pv_events);
 
+static int pv_locks_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "wait %lu\n", TOTAL(lock_wait));
+	seq_printf(m, "kick %lu\n", TOTAL(lock_kick));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(pv_locks);
+
 static int __init pv_debugfs_init(void)
 {
 	struct dentry *dir;
@@ -123,6 +131,7 @@ static int __init pv_debugfs_init(void)
 	debugfs_create_file("batches", 0400, dir, NULL, &pv_batches_fops);
 	debugfs_create_file("mmu", 0400, dir, NULL, &pv_mmu_fops);
 	debugfs_create_file("events", 0400, dir, NULL, &pv_events_fops);
+	debugfs_create_file("locks", 0400, dir, NULL, &pv_locks_fops);
 	return 0;
 }
 late_initcall(pv_debugfs_init);

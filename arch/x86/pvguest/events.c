@@ -88,6 +88,7 @@ static void __init pv_init_irq(void)
 	native_init_IRQ();
 	pvguest_ports_init(pv_use_fifo);
 	pvguest_ipi_cpu_up(0);
+	pvguest_lock_cpu_up(0);
 }
 
 static void pv_halt(void)

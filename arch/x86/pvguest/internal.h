@@ -173,6 +173,17 @@ void pvguest_vtime_init(void);
 bool pvguest_vtime_was_paused(void);
 bool pvguest_vcpu_is_preempted(long cpu);
 
+/* spinlock.c */
+#ifdef CONFIG_PARAVIRT_SPINLOCKS
+int pvguest_lock_cpu_up(unsigned int cpu);
+void pvguest_lock_cpu_down(unsigned int cpu);
+void pvguest_lock_init(void);
+#else
+static inline int pvguest_lock_cpu_up(unsigned int cpu) { return 0; }
+static inline void pvguest_lock_cpu_down(unsigned int cpu) { }
+static inline void pvguest_lock_init(void) { }
+#endif
+
 /* smp.c */
 #ifdef CONFIG_SMP
 void pvguest_smp_init(void);

@@ -164,7 +164,8 @@ static int pv_kick_ap_alive(unsigned int cpu, struct task_struct *idle)
 		return ret;
 	per_cpu(pvguest_vcpu_info, cpu).evtchn_upcall_mask = 1;
 	ret = pvguest_ports_cpu_up(cpu) ?: pv_give_context(cpu, idle) ?:
-	      pvguest_ipi_cpu_up(cpu) ?: pvguest_timer_prepare(cpu);
+	      pvguest_ipi_cpu_up(cpu) ?: pvguest_lock_cpu_up(cpu) ?:
+	      pvguest_timer_prepare(cpu);
 	if (ret)
 		return ret;
 	return hyp_vcpu_op(VCPUOP_up, cpu, NULL);
@@ -173,6 +174,7 @@ static int pv_kick_ap_alive(unsigned int cpu, struct task_struct *idle)
 static void __init pv_prepare_boot_cpu(void)
 {
 	native_smp_prepare_boot_cpu();
+	pvguest_lock_init();
 	pvguest_boot_cpu_ready();
 }
 
@@ -229,6 +231,7 @@ static int pv_cpu_disable(void)
 static void pv_cleanup_dead_cpu(unsigned int cpu)
 {
 	pvguest_ipi_cpu_down(cpu);
+	pvguest_lock_cpu_down(cpu);
 	pvguest_timer_cpu_down(cpu);
 	pvguest_ports_cpu_dead(cpu);
 }

@@ -36,6 +36,9 @@ struct pv_stats {
 	unsigned long event;
 	unsigned long ipi_sent;
 	unsigned long ipi_merged;
+	/* Polls for a kick, and kicks sent. */
+	unsigned long lock_wait;
+	unsigned long lock_kick;
 };
 
 DECLARE_PER_CPU(struct pv_stats, pvguest_stats);

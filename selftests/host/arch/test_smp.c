@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #define SHIM_VCPUS 2
+#define CONFIG_PARAVIRT_SPINLOCKS
 
 #include "shim/ipi.h"
 
@@ -89,7 +90,7 @@ const struct cpumask *cpu_online_mask;
 
 /* Steps of a start that can fail, in their order; how often each succeeded. */
 enum step {
-	LINUX, REGISTER, PORTS, MEMORY, INITIALISE, IPI, TIMER, UP, STEPS
+	LINUX, REGISTER, PORTS, MEMORY, INITIALISE, IPI, LOCK, TIMER, UP, STEPS
 };
 
 static unsigned int succeeded[STEPS];
@@ -126,6 +127,11 @@ int pvguest_ports_cpu_up(unsigned int cpu)
 int pvguest_ipi_cpu_up(unsigned int cpu)
 {
 	return step(IPI);
+}
+
+int pvguest_lock_cpu_up(unsigned int cpu)
+{
+	return step(LOCK);
 }
 
 int pvguest_timer_prepare(unsigned int cpu)
@@ -190,6 +196,7 @@ void pvguest_register_ia32_callbacks(void) { }
 void pvguest_vtime_cpu_starts(void) { }
 void pvguest_timer_cpu_up(unsigned int cpu) { }
 void pvguest_boot_cpu_ready(void) { }
+void pvguest_lock_init(void) { }
 void pvguest_syscall64_entry(void) { }
 void pvguest_failsafe_entry(void) { }
 void pvguest_event_entry(void) { }
