@@ -28,7 +28,9 @@ CHECKS_PROGRAMS = ("smp", "cow", "process", "mappings", "signals", "segments", "
 FULL_PROGRAMS = ("cgroup", "smp", "cow", "swap", "mappings", "process", "system",
                  "concurrency")
 # With more vCPUs than the machine has processors.
-SHARED_PROGRAMS = ("fpu",)
+SHARED_PROGRAMS = ("fpu", "locks")
+# The same, by choice of the locks and of the event-channel ABI.
+LOCK_PROGRAMS = ("locks",)
 # With the older of the two event-channel ABIs.
 TWO_LEVEL_PROGRAMS = ("events", "vcpus")
 # All of them, each once.
