@@ -117,6 +117,13 @@ static inline bool again(struct tries *t, bool good)
 	return true;
 }
 
+/*
+ * Attempts at a timer, and how many of them show one that is early.  A busy machine hides
+ * it in some, and a vCPU that moves to a processor with another clock shows it in few.
+ */
+#define TIMER_ATTEMPTS	20
+#define TIMER_EARLY	4
+
 /**
  * near() - whether two multipliers of the time record mean one rate
  *
