@@ -480,7 +480,9 @@ CASE(vcpu_periodic, "VCP-036 VCP-037", 0)
 	struct tries t = { 0 };
 	uint64_t start;
 
+	/* A clock that is behind, after a move, makes one attempt longer. */
 	do {
+		port_clear(p);
 		ticks = 0;
 		start = now();
 		want_eq(periodic(10 * MS), 0);
@@ -491,8 +493,7 @@ CASE(vcpu_periodic, "VCP-036 VCP-037", 0)
 			}
 			rt_yield();
 		}
-		want(ticks <= 22);
-	} while (again(&t, ticks >= 5));
+	} while (again(&t, ticks >= 5 && ticks <= 22));
 	want(t.good);
 	want_eq(hyp_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
 	want_eq(hyp_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
