@@ -181,7 +181,7 @@ static void wait_nmi(void *arg)
 
 	hyp_nmi_op(XENNMI_register_callback, (unsigned long)&cb);
 	nmi_ready = true;
-	until(nmi_count, 2000);
+	until(nmi_count, 20000);
 }
 
 /* An NMI enters the handler that another vCPU registered. */
@@ -190,7 +190,7 @@ CASE(nmi_other, "VCP-055", 0)
 	nmi_start();
 	nmi_ready = false;
 	vcpu_run(1, wait_nmi, NULL);
-	want(until(nmi_ready, 1000));
+	want(until(nmi_ready, 5000));
 	want_eq(hyp_vcpu_op(VCPUOP_send_nmi, 1, NULL), 0);
 	want(vcpu_join(1));
 	want_eq(nmi_count, 1);
@@ -237,7 +237,7 @@ CASE(nmi_idle_busy, "VCP-055", 0)
 		nmi_start();
 		nmi_ready = false;
 		vcpu_run(1, i & 1 ? spin_nmi : sleep_nmi, NULL);
-		want(until(nmi_ready && (i & 1 || is_blocked(1)), 2000));
+		want(until(nmi_ready && (i & 1 || is_blocked(1)), 5000));
 		want_eq(hyp_vcpu_op(VCPUOP_send_nmi, 1, NULL), 0);
 		want(vcpu_join(1));
 		want_eq(nmi_count, 1);
