@@ -207,10 +207,10 @@ CASE(wake_vcpu, "EVT-CB-001 EVT-038 SCH-004", 0)
 	ready = false;
 	stop = false;
 	vcpu_run(1, spin, NULL);
-	want(until(ready, 2000));
+	want(until(ready, 5000));
 	for (i = 1; i <= 20; i++) {
 		want_eq(evtchn_send(c.a), 0);
-		want(until(event_count[c.b] == before + i, 2000));
+		want(until(event_count[c.b] == before + i, 5000));
 		want_eq(self()->info->evtchn_upcall_pending, 0);
 		want_eq(self()->info->evtchn_pending_sel, 0);
 	}
@@ -219,7 +219,7 @@ CASE(wake_vcpu, "EVT-CB-001 EVT-038 SCH-004", 0)
 	for (i = 1; i <= 5; i++) {
 		ready = false;
 		vcpu_run(1, sleep, NULL);
-		want(until(ready, 2000));
+		want(until(ready, 5000));
 		want_eq(evtchn_send(c.a), 0);
 		want(vcpu_join(1));
 		want_eq(event_count[c.b], before + 20 + i);

@@ -53,7 +53,7 @@ CASE(vcpu_is_up, "VCP-023 HCN-024", 0)
 	want_eq(hyp_vcpu_op(VCPUOP_is_up, 1, NULL), 1);
 	WRITE_ONCE(stop, true);
 	want(vcpu_join(1));
-	want(until(hyp_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, 1000));
+	want(until(hyp_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, 5000));
 }
 
 /* VCPUOP_up of a vCPU that is up returns 0 and changes nothing. */
@@ -89,7 +89,7 @@ CASE(vcpu_down_self, "VCP-019", 0)
 	down_result = 77;
 	vcpu_run(1, go_down, NULL);
 	want(until(down_stage == 1 && hyp_vcpu_op(VCPUOP_is_up, 1, NULL) == 0,
-		   1000));
+		   5000));
 	until(false, 5);
 	want_eq(down_stage, 1);
 	want_eq(hyp_vcpu_op(VCPUOP_up, 1, NULL), 0);
@@ -127,16 +127,16 @@ CASE(vcpu_down_other, "VCP-020", 0)
 	counter = 0;
 	counter_stop = false;
 	vcpu_run(1, count, NULL);
-	want(until(counter > 1000, 1000));
+	want(until(counter > 1000, 5000));
 	want_eq(hyp_vcpu_op(VCPUOP_down, 1, NULL), 0);
 	want_eq(hyp_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
 	/* Its processor need not have noticed yet. */
-	want(until(runstate(1).state == RUNSTATE_offline, 1000));
+	want(until(runstate(1).state == RUNSTATE_offline, 5000));
 	at = counter;
 	until(false, 20);
 	want_eq(counter, at);
 	want_eq(hyp_vcpu_op(VCPUOP_up, 1, NULL), 0);
-	want(until(counter > at, 1000));
+	want(until(counter > at, 5000));
 	counter_stop = true;
 	want(vcpu_join(1));
 }
@@ -146,7 +146,7 @@ CASE(vcpu_down_twice, "VCP-021", 0)
 {
 	vcpu_run(1, nothing, NULL);
 	want(vcpu_join(1));
-	want(until(hyp_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, 1000));
+	want(until(hyp_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, 5000));
 	want_eq(hyp_vcpu_op(VCPUOP_down, 1, NULL), 0);
 	want_eq(hyp_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
 }
@@ -213,11 +213,11 @@ CASE(vcpu_runstate_other, "VCP-026 VCP-023", 0)
 	vcpus[1].info->evtchn_pending_sel = 0;
 	blocker_ready = false;
 	vcpu_run(1, blocker, NULL);
-	want(until(blocker_ready && runstate(1).state == RUNSTATE_blocked, 1000));
+	want(until(blocker_ready && runstate(1).state == RUNSTATE_blocked, 5000));
 	want_eq(hyp_vcpu_op(VCPUOP_is_up, 1, NULL), 1);
 	want_eq(evtchn_send(p), 0);
 	want(vcpu_join(1));
-	want(until(runstate(1).state == RUNSTATE_offline, 1000));
+	want(until(runstate(1).state == RUNSTATE_offline, 5000));
 	evtchn_close(p);
 }
 
@@ -529,7 +529,7 @@ CASE(vcpu_singleshot, "VCP-039", 0)
 	for (i = 0; i < TIMER_ATTEMPTS; i++) {
 		at = now() + 20 * MS;
 		want_eq(singleshot(0, at, 0), 0);
-		want(until(port_pending(p), 1000));
+		want(until(port_pending(p), 2000));
 		early += now() < at - CLOCK_SLACK;
 		port_clear(p);
 	}
@@ -570,7 +570,7 @@ CASE(vcpu_singleshot_fault, "VCP-042", 0)
 
 	want_eq(singleshot(0, now() + 20 * MS, 0), 0);
 	want_eq(hyp_vcpu_op(VCPUOP_set_singleshot_timer, 0, BAD_PTR), -EFAULT);
-	want(until(port_pending(p), 1000));
+	want(until(port_pending(p), 2000));
 	evtchn_close(p);
 }
 
@@ -662,7 +662,7 @@ CASE(vcpu_up_down_race, "VCP-062", 0)
 	want(!bad);
 	want_eq(hyp_vcpu_op(VCPUOP_up, 2, NULL), 0);
 	at = counter;
-	want(until(counter > at, 1000));
+	want(until(counter > at, 5000));
 	counter_stop = true;
 	want(vcpu_join(2));
 }
