@@ -117,7 +117,7 @@ int store_call(unsigned int type, unsigned int tx, const void *body,
 		return -110;
 	notify();
 	do {
-		got = receive(reply, size, 5000);
+		got = receive(reply, size, 20000);
 	} while (!got);
 	if (got < 0)
 		return -110;

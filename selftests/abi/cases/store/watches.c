@@ -26,7 +26,7 @@ static int unwatch(const char *path, const char *token)
 /* The next event must be for @path with @token. */
 static bool event(const char *path, const char *token)
 {
-	int n = store_event(buf, sizeof(buf), 3000);
+	int n = store_event(buf, sizeof(buf), 10000);
 
 	return n > 0 && !strcmp(buf, path) && !strcmp(buf + strlen(buf) + 1, token);
 }
@@ -106,8 +106,8 @@ CASE(watch_twice, "STO-029 STO-030", DOMU)
 	want(watch("data/tw", "b") >= 0);
 	drain();
 	want(store_write("data/tw", "1") >= 0);
-	want(store_event(buf, sizeof(buf), 3000) > 0);
-	want(store_event(buf, sizeof(buf), 3000) > 0);
+	want(store_event(buf, sizeof(buf), 10000) > 0);
+	want(store_event(buf, sizeof(buf), 10000) > 0);
 	want(unwatch("data/tw", "a") >= 0);
 	want(unwatch("data/tw", "b") >= 0);
 	want_eq(unwatch("data/tw", "b"), -ENOENT);
