@@ -57,7 +57,7 @@ void rt_exit(unsigned int reason)
 
 	if (!is_dom0()) {
 		/* The console daemon must drain the ring before the page goes. */
-		until(console_drained(), 2000);
+		until(console_drained(), 20000);
 		/* Its client must read the last line before the pty closes. */
 		until(false, 600);
 	}
