@@ -26,7 +26,8 @@ class FullConfiguration(rigtest.FolderCase):
     def boot(self, *words: str) -> tuple[str, str]:
         """Run WORDS, the last ones being a command; returns its output and the log."""
         log = self.folder / "log"
-        result = rigtest.call("run", "--kernel", self.kernel, "--no-build", "--log", log, *words)
+        result = rigtest.call("run", "--kernel", self.kernel, "--no-build", "--log", log, "--timeout",
+                              rigtest.LIMIT, *words)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         return result.stdout.decode(), log.read_text("utf-8", "replace")
 

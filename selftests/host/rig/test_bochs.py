@@ -128,8 +128,11 @@ class Guest(rigtest.FolderCase):
 
     @unittest.skipUnless(os.environ.get("PVGUEST_LONG"), "check-long only: three more boots")
     def test_bad_ends(self) -> None:
-        for words, status in ((["--timeout", "400", "--", "sleep", "100000"], 124),
-                              (["--", "sh", "-c", "echo c > /proc/sysrq-trigger"], 126),
+        late, _ = rigtest.run_until(lambda done: done.returncode == 124, "xen-dom0", "--emulator",
+                                    "bochs", "--", "sleep", "100000", limits=(400, 1600))
+        self.assertEqual(late.returncode, 124, late.stderr.decode())
+        self.assertRegex(late.stderr.decode(), r"(?m)^  \| \S")
+        for words, status in ((["--", "sh", "-c", "echo c > /proc/sysrq-trigger"], 126),
                               (["--append", "rdinit=/none init=/none", "--", "true"], 126)):
             with self.subTest(words):
                 result = run(*words)

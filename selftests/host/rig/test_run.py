@@ -200,7 +200,7 @@ class BadEnds(rigtest.FolderCase):
             with self.subTest(hv):
                 # The log has a line as soon as the machine has started.
                 result, _ = run_until(lambda done: b"\n  | " in done.stderr, hv, "--append",
-                                      "rdinit=/bin/sleep -- 1000", "--", "true", limits=(15, 60))
+                                      "rdinit=/bin/sleep -- 1000", "--", "true", limits=(15, 60, 600))
                 self.ends(result, 126, "did not come up")
 
     def test_kernel_panics_at_boot(self) -> None:
