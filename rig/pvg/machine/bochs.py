@@ -82,7 +82,7 @@ class _Running(emulator.Running):
         # Held open, so that the port can be read as long as a process listens.
         self._ends = [port, other_end]
 
-    def stop(self, grace: float = 5) -> None:
+    def stop(self, grace: float = emulator.GRACE) -> None:
         super().stop(grace)
         while self._ends:
             os.close(self._ends.pop())

@@ -10,6 +10,8 @@ from pvg.base import errors
 from pvg.machine.description import Machine
 
 NAMES = ("qemu", "bochs")
+# Seconds for an emulator to write what it holds of disks' files, for which a busy machine takes many.
+GRACE = 60
 
 
 class Running:
@@ -51,8 +53,8 @@ class Running:
         """The last output of an emulator that has ended."""
         return self.process.stdout.read() if self.process.stdout else b""
 
-    def stop(self, grace: float = 5) -> None:
-        """End the emulator and wait until it is gone."""
+    def stop(self, grace: float = GRACE) -> None:
+        """End the emulator and wait until it is gone; killed after GRACE seconds, it has lost writes."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

@@ -4,7 +4,9 @@ import dataclasses
 import io
 import json
 import os
+import signal
 import socket
+import subprocess
 import threading
 import time
 import types
@@ -19,7 +21,7 @@ from pvg.base import errors
 from pvg.conformance import adapter
 from pvg.guest import plan
 from pvg.guest.methods import xen_domu
-from pvg.machine import endings, network, qemu, stale
+from pvg.machine import emulator, endings, network, qemu, stale
 from pvg.machine.description import Machine, Module, Network
 from pvg.machine.disks import Disk
 from pvg.machine.endings import End
@@ -143,6 +145,30 @@ class ControlSocket(rigtest.FolderCase):
 
         with self.assertRaisesRegex(errors.RigError, "control socket"):
             qemu.Control(self.machine, ended)
+
+
+class Stopping(rigtest.Case):
+    """The end of an emulator that holds what it has not written yet."""
+
+    def killed_after(self, needed: float) -> bool:
+        """Whether an emulator is killed that goes NEEDED seconds after SIGTERM."""
+        def wait(limit: float | None = None) -> int:
+            if limit is not None and limit < needed:
+                raise subprocess.TimeoutExpired([], limit)
+            return 0
+
+        process = mock.Mock()
+        process.poll.return_value = None
+        process.wait.side_effect = wait
+        emulator.Running(process).stop()
+        process.send_signal.assert_called_once_with(signal.SIGTERM)
+        return bool(process.kill.called)
+
+    def test_one_that_is_late(self) -> None:
+        self.assertFalse(self.killed_after(30))
+
+    def test_one_that_hangs(self) -> None:
+        self.assertTrue(self.killed_after(600))
 
 
 class ToolStack(rigtest.Case):

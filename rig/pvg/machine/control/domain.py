@@ -86,7 +86,7 @@ class ControlDomain:
                 _wait_saved(control, log_path)
                 control.call("quit")
                 control.close()
-                running.stop(60)
+                running.stop()
             finally:
                 running.stop()
         part.rename(target)
