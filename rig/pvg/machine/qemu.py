@@ -154,7 +154,8 @@ class Control:
 
     def __init__(self, machine: Machine, ended: Callable[[], bool], patience: float = 120) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(120)
+        # No reply comes while a saved state is read.
+        self._socket.settimeout(600)
         deadline = time.monotonic() + patience
         while True:
             try:
