@@ -14,7 +14,8 @@
  *	command		arguments, each ended by a NUL; missing for a shell
  *	settings	lines of the form key=value
  *	devices		lines such as net/eth0 or block/xvda
- *	network		script that configures the interface that its argument names
+ *	network		script that configures the interface that its argument names,
+ *			missing where the other root's own programs do that
  *	switch		script that goes on with another root, if there is one
  */
 

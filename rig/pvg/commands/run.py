@@ -38,15 +38,16 @@ def _add_guest(add: Add) -> None:
         help="vCPUs that 'xl vcpu-set' can switch on, with those of --vcpus on at first (default: "
              "those; xen-domu only)")
     add("--memory", type=arguments.number(1, unit="MiB"), metavar="MIB",
-        help=f"memory of the guest in MiB (default: 256; {debian.MEMORY_MIB} with --root debian)")
+        help=f"memory of the guest in MiB (default: 256; {debian.MEMORY_MIB} with another --root)")
     add("--add", type=arguments.folder, action="append", default=[], metavar="DIR",
         help="DIR's files appear at the same paths in the guest")
     add("--disk", action="append", default=[], metavar=disks.SYNTAX,
         help="a disk of the guest, raw or qcow2 (xvda, xvdb...; vda... with --hv none), which it "
              "may write; WORDs: see below")
-    add("--root", choices=("initramfs", "debian"), default="initramfs",
-        help="the guest's root file system (default: %(default)s); changes to debian are "
-             "discarded afterwards")
+    add("--root", default="initramfs", metavar=f"initramfs|debian|{disks.SYNTAX}",
+        help="the guest's root file system (default: %(default)s): one in memory; the rig's Debian, "
+             "changes to which are discarded afterwards; or a Debian that was installed on the disk "
+             "FILE, which configures its own network")
     add("--no-network", action="store_true", help="no network interface (an initial domain never has one)")
     add("--vifs", type=arguments.number(1, network.BRIDGES), metavar="N",
         help=f"network interfaces, each on a bridge of its own (default: 1; at most "
@@ -77,7 +78,7 @@ def _add_machine(add: Add) -> None:
         help="virtual time counts instructions: 1 ns each (one vCPU, tcg)")
     add("--timeout", type=arguments.number(1, unit="seconds"), metavar="S",
         help=f"seconds until the guest is ended with exit status 124 (default: 600, or "
-             f"{bochs.EMULATOR.boot_limit} with --emulator bochs or --root debian; none for a shell)")
+             f"{bochs.EMULATOR.boot_limit} with --emulator bochs or another --root; none for a shell)")
     add("--log", type=arguments.log_file, metavar="FILE",
         help="where everything but the command's output goes (default: a new file in build/log)")
     add("--xentrace", type=arguments.result_file, metavar="FILE",
@@ -106,7 +107,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "after a change type 'stty rows N columns N' there.\n"
         "The command's standard output and standard error come out as ours; its standard\n"
         "input is empty. Exit status: the command's; 2: wrong usage; 124: timeout; 125: the rig\n"
-        "or the build failed; 126: the guest crashed or never came up.\n\nWORDs of --disk:\n"
+        "or the build failed; 126: the guest crashed or never came up.\n\nWORDs of --disk and --root:\n"
         + "\n".join(f"  {word:9}{text}" for word, text in disks.WORDS.items()))
 
 
@@ -125,8 +126,8 @@ def _check(args: argparse.Namespace, method: methods.Method) -> None:
     name = args.kernel or method.kernels[0]
     if name not in method.kernels:
         raise errors.UsageError(f"--hv {args.hv} cannot run kernel {name}; {method.instead}")
-    if (args.disk or args.root == "debian") and not method.disk_prefix:
-        what = "--disk" if args.disk else "--root debian"
+    if (args.disk or _on_disk(args)) and not method.disk_prefix:
+        what = "--disk" if args.disk else f"--root {args.root}"
         raise errors.UsageError(f"{what} needs --hv xen-domu or none: an initial domain has no "
                                 "back end for disks")
     if args.vifs and args.no_network:
@@ -189,7 +190,12 @@ def _cpus(args: argparse.Namespace, method: methods.Method) -> int | None:
 
 def _memory(args: argparse.Namespace) -> int:
     """MiB of each guest."""
-    return int(args.memory or (debian.MEMORY_MIB if args.root == "debian" else 256))
+    return int(args.memory or (debian.MEMORY_MIB if _on_disk(args) else 256))
+
+
+def _on_disk(args: argparse.Namespace) -> bool:
+    """Whether the guest's root file system is on its first disk."""
+    return bool(args.root != "initramfs")
 
 
 def _check_image(path: Path) -> None:
@@ -222,7 +228,8 @@ def make_plan(args: argparse.Namespace, method: methods.Method, folder: Path) ->
     _check(args, method)
     own_xen = Path(args.xen).resolve() if args.xen else None
     with_debian = args.root == "debian"
-    requests = disks.requests(args.disk, args.guests)
+    requests = disks.requests(args.disk, args.guests,
+                              args.root if _on_disk(args) and not with_debian else None)
     own = 1 + bool(args.xentrace) + args.orders + any("qdisk" in one.words for one in requests)
     limits.check_disks(args.guests * (len(requests) + with_debian), own if method.tool_stack else 0,
                        method)
@@ -232,7 +239,7 @@ def make_plan(args: argparse.Namespace, method: methods.Method, folder: Path) ->
         xen.binary(own_xen)
     memory = _memory(args)
     vifs = 0 if args.no_network or not method.vifs else args.vifs or 1
-    words = [method.console, debian.APPEND if with_debian else "", args.append]
+    words = [method.console, debian.APPEND if _on_disk(args) else "", args.append]
     line = " ".join(filter(None, words))
     limits.check_command_line(line, method)
     image = _kernel(args, method)
@@ -242,7 +249,7 @@ def make_plan(args: argparse.Namespace, method: methods.Method, folder: Path) ->
         own += [request.for_guest(guest, args.guests, folder) for request in requests]
         ramdisk = initramfs.make(initramfs.Contents(
             args.command, args.add, hold=bool(args.xentrace), guest=guest, guests=args.guests,
-            vifs=vifs, debian=with_debian,
+            vifs=vifs, switch=_on_disk(args), networkd=with_debian and vifs > 0,
             disks=[method.disk_prefix + chr(ord("a") + index) for index in range(len(own))]))
         domains.append(plan.Domain(image, line, memory, args.vcpus, ramdisk, own,
                                    [network.vif(guest, index) for index in range(vifs)],
@@ -255,7 +262,7 @@ def make_plan(args: argparse.Namespace, method: methods.Method, folder: Path) ->
 def _boot(args: argparse.Namespace, method: methods.Method, folder: Path) -> Boot:
     """How to start what ARGS ask for; files go into FOLDER."""
     boot = method.boot(make_plan(args, method, folder))
-    if args.root == "debian":
+    if _on_disk(args):
         boot.boot_limit, boot.shutdown_limit = debian.BOOT_LIMIT, debian.SHUTDOWN_LIMIT
     if args.gdb is not None:
         symbols = Path(args.image) if args.image else _built(args, method).objects / "vmlinux"

@@ -19,8 +19,7 @@ RECIPE = paths.RIG / "debian"
 MEMORY_MIB = 512        # what a guest with Debian has unless asked otherwise
 BOOT_LIMIT = 900        # seconds that it may take until the command starts, on a busy machine
 SHUTDOWN_LIMIT = 300    # seconds that it gets to shut down, on a busy machine
-# Interfaces keep the names that the kernel gives them, and the console is for the rig.
-APPEND = "net.ifnames=0 systemd.show_status=0"
+APPEND = "systemd.show_status=0"     # the console is for the rig
 _SIZE = "4G"
 _SECONDS = 90           # that making it may take
 

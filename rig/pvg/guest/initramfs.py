@@ -76,7 +76,8 @@ class Contents:
     guest: its number, from 1, among guests
     vifs: how many network interfaces it has
     disks: names of its disks
-    debian: whether the first of them is a Debian root file system to go on with
+    switch: whether the first of them has a root file system to go on with
+    networkd: whether that one's systemd-networkd is to configure the interfaces for us
     """
 
     command: Sequence[str]
@@ -86,7 +87,8 @@ class Contents:
     guests: int = 1
     vifs: int = 0
     disks: Sequence[str] = ()
-    debian: bool = False
+    switch: bool = False
+    networkd: bool = False
 
 
 def _terminal() -> os.terminal_size:
@@ -103,19 +105,23 @@ def make(contents: Contents) -> bytes:
     """The archive with CONTENTS."""
     archive = cpio.Archive()
     archive.file("etc/hosts", network.hosts())
-    archive.file("pvg/network", network.guest_script(contents.guest, contents.vifs), 0o755)
     for folder in contents.folders:
-        archive.tree(folder, "pvg/add/" if contents.debian else "")
-    if contents.debian:
+        archive.tree(folder, "pvg/add/" if contents.switch else "")
+    if contents.switch:
         for name in ("switch", "pvguest.service"):
             archive.copy(paths.RIG / "debian" / name, f"pvg/{name}")
         archive.file("pvg/disk", f"/dev/{contents.disks[0]}\n")
+    else:
+        archive.file("pvg/network", network.guest_script(contents.guest, contents.vifs), 0o755)
+    if contents.networkd:
+        for name, text in network.networkd_files(contents.guest, contents.vifs).items():
+            archive.file(f"pvg/networkd/{name}", text)
     if contents.command:
         archive.file("pvg/command", b"".join(word.encode("utf-8", "surrogateescape") + b"\0"
                                              for word in contents.command))
     size = _terminal()
     settings = {"rows": size.lines, "columns": size.columns, "hold": int(contents.hold),
-                "guest": contents.guest, "guests": contents.guests, "switch": int(contents.debian)}
+                "guest": contents.guest, "guests": contents.guests, "switch": int(contents.switch)}
     archive.file("pvg/settings", "".join(f"{key}={value}\n" for key, value in settings.items()))
     devices = [f"block/{name}" for name in contents.disks]
     devices += [f"net/eth{index}" for index in range(contents.vifs)]

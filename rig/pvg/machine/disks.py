@@ -50,32 +50,32 @@ class Disk:
 
 
 class Request:
-    """One --disk option, with TEXT as its value."""
+    """One OPTION with the value TEXT."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, option: str = "--disk") -> None:
         name, words = text, set[str]()
         while "," in name and not os.path.exists(name):
             name, _, word = name.rpartition(",")
             if word.partition("=")[0] + ("=NEW" if "=" in word else "") not in WORDS:
-                raise errors.UsageError(f"--disk {text}: there is neither such a file nor a word "
+                raise errors.UsageError(f"{option} {text}: there is neither such a file nor a word "
                                         f"'{word}'; words are {', '.join(WORDS)}")
             words.add(word)
         if not name:
-            raise errors.UsageError(f"--disk '{text}': no file is named")
+            raise errors.UsageError(f"{option} '{text}': no file is named")
         if os.path.isdir(name):
-            raise errors.UsageError(f"--disk {name}: is a folder, not a file")
+            raise errors.UsageError(f"{option} {name}: is a folder, not a file")
         if not (os.path.isfile(name) or os.path.exists(name) and Path(name).is_block_device()):
-            raise errors.UsageError(f"--disk {name}: no such file or block device")
+            raise errors.UsageError(f"{option} {name}: no such file or block device")
         self.words = words
         self.kept = next((Path(word[4:]).resolve() for word in words if word.startswith("cow=")),
                          None)
         if self.kept and not self.kept.parent.is_dir():
-            raise errors.UsageError(f"--disk {text}: {self.kept.parent}: no such folder")
+            raise errors.UsageError(f"{option} {text}: {self.kept.parent}: no such folder")
         self.copied = "cow" in words or self.kept is not None
         self.path = Path(name).resolve()
         self.read_only = bool({"ro", "cdrom"} & words)
         if self.read_only and self.copied:
-            raise errors.UsageError(f"--disk {text}: a read-only disk needs no cow")
+            raise errors.UsageError(f"{option} {text}: a read-only disk needs no cow")
 
     @functools.cached_property
     def disk(self) -> Disk:
@@ -105,12 +105,25 @@ def _check_new(path: Path, target: Path) -> None:
                                 "on with it")
 
 
-def requests(texts: Sequence[str], guests: int) -> list[Request]:
+def _root_request(text: str) -> Request:
+    """The Request of a disk with a root file system."""
+    found = Request(text, "--root")
+    if found.read_only:
+        raise errors.UsageError(f"--root {text}: a root file system is written to; with ',cow' the "
+                                "file stays as it is")
+    return found
+
+
+def requests(texts: Sequence[str], guests: int,
+             root: str | None = None) -> list[Request]:
     """The Request of each of TEXTS; complains if two of them would write the same file.
+
+    ROOT: what --root asks for, if that is a disk, whose request comes first.
 
     Whatever shows without the image tool, which may have to be installed, is refused first.
     """
-    found = [Request(text) for text in texts]
+    found = [_root_request(root)] if root is not None else []
+    found += [Request(text) for text in texts]
     written: set[Path] = set()
     for request in found:
         path = request.path

@@ -86,6 +86,16 @@ def guest_script(guest: int, interfaces: int) -> str:
     return "\n".join([*lines, "esac", ""])
 
 
+def networkd_files(guest: int, interfaces: int) -> dict[str, str]:
+    """Files for systemd-networkd that configure the interfaces of GUEST, whatever their names are."""
+    return {f"pvguest{index}.network": "\n".join([
+        "[Match]", f"MACAddress={mac(guest, index)}",
+        "[Network]", f"Address={address(guest, index)}/24", f"Address={address6(guest, index)}/64",
+        # There is no router, and no other guest has these addresses.
+        "IPv6AcceptRA=no", "IPv6DuplicateAddressDetection=0", ""])
+        for index in range(interfaces)}
+
+
 def bridges_script() -> str:
     """Script of the control domain that makes the bridges, before there is any guest."""
     lines = ["#!/bin/sh", "ebtables-legacy-restore < /etc/ebtables"]

@@ -265,6 +265,14 @@ class Early(rigtest.FolderCase):
                 mock.patch.object(debian, "_sources", return_value=["deb x y z"]):
             self.refuses("--root", "debian", about="needs root, once")
 
+    def test_root_that_is_no_disk(self) -> None:
+        for root, about in (("debain", "--root debain: no such file"), ("", "--root '': no file is named"),
+                            (f"{self.disk},ro", "is written to"), (f"{self.disk},fast", "'fast'")):
+            self.refuses("--root", root, about=about)
+        self.takes("--root", self.disk)
+        self.refuses("--root", self.disk, "--disk", self.disk, about="given twice")
+        self.refuses("--root", self.disk, about="no back end", hv="xen-dom0")
+
 
 class Unbuilt(rigtest.FolderCase):
     """A benchmark that is to take kernels as they are, of which one is not there."""

@@ -21,10 +21,13 @@ INSTALL = "apt-get install --yes -o Dpkg::Options::=--force-unsafe-io {} > /tmp/
           "{{ cat /tmp/apt >&2; exit 1; }}"
 SESSION = "\n".join([
     "systemctl is-system-running --wait", "hostname", "cat /added",
+    # The rig leaves the name to udev (enX0 on Xen), and the interface has its address all the same.
+    "ls /sys/class/net | grep ^e | cut -c 1-2", "ip -o -4 address show scope global | awk '{ print $4 }'",
+    "ping -4 -c 1 -W 60 control > /dev/null",
     INSTALL.format("gcc libc6-dev"),
     "echo 'int puts(const char *); int main(void) { puts(\"compiled\"); }' > hello.c",
     "gcc -o hello hello.c", "./hello", "apt-get update > /dev/null"])
-ANSWERS = ["running", "guest1", "added", "compiled"]
+ANSWERS = ["running", "guest1", "added", "en", "10.77.0.11/24", "compiled"]
 SESSION_MORE = "\n".join([
     INSTALL.format("git python3"), "git init --quiet work",
     "git -C work -c user.name=a -c user.email=b commit --quiet --allow-empty -m first",
