@@ -266,7 +266,7 @@ class Early(rigtest.FolderCase):
             self.refuses("--root", "debian", about="needs root, once")
 
     def test_root_that_is_no_disk(self) -> None:
-        for root, about in (("debain", "--root debain: no such file"), ("", "--root '': no file is named"),
+        for root, about in (("ubuntu", "--root ubuntu: no such file"), ("", "--root '': no file is named"),
                             (f"{self.disk},ro", "is written to"), (f"{self.disk},fast", "'fast'")):
             self.refuses("--root", root, about=about)
         self.takes("--root", self.disk)
