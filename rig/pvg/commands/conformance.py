@@ -20,6 +20,7 @@ HELP = "check a hypervisor against the ABI, clause by clause"
 ADAPTERS = paths.RIG / "adapters"
 # Results of whole runs, one file for each way to run: what 'pvguest report' shows.
 RESULTS = paths.BUILD / "conformance" / "results"
+DEFAULT_ADAPTER = "xen-dom0"
 EXIT_FAILED = 1
 DESCRIBE_LIMIT = 60     # seconds; one that reaches a host over a network asks it
 
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "--xen-source xen-4.17.5+72-g01140da4e8 --check\n"
                      "The table of results is the output; consoles are in build/log/conformance-NAME, and\n"
                      "results of a run of all cases in build/conformance/results for './pvguest report'.")
-    parser.add_argument("--hv", default="xen-dom0", metavar="NAME",
+    parser.add_argument("--hv", default=DEFAULT_ADAPTER, metavar="NAME",
                         help="adapter in rig/adapters, or the path of one (default: %(default)s)")
     parser.add_argument("--xen", type=arguments.file, metavar="FILE",
                         help="hypervisor binary of your own, where the adapter takes one: xen-dom0")
@@ -282,6 +283,13 @@ def _check_planted(args: argparse.Namespace, results: Sequence[str]) -> None:
             raise errors.UsageError(f"--{'check' if args.check else 'planted'} does not go with --{name}")
     if args.check and args.faults:
         raise errors.UsageError("--check does not go with --faults: it looks at the whole list")
+    if args.check:
+        for option in ("area", "case", "leave_out", "timeout", "accel", "stop_at_first_failure"):
+            if getattr(args, option):
+                raise errors.UsageError(f"--check does not go with --{option.replace('_', '-')}: "
+                                        "it runs nothing")
+        if args.hv != DEFAULT_ADAPTER:
+            raise errors.UsageError("--check does not go with --hv: it runs nothing")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@
 Injected faults (mutants.py) and planted ones (planted.py) share this.
 """
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TextIO, TypeVar
 
@@ -63,8 +64,12 @@ def results(groups: Sequence[Sequence[suite.Case]],
 
 
 def verdict(noun: str, tried: Sequence[Target], reasons: Mapping[str, str], listed: str,
-            seconds: float, out: TextIO | None = None) -> int:
-    """Print which of TRIED survived, and with which of REASONS that stand in LISTED; the exit status."""
+            seconds: float, out: TextIO | None = None,
+            hints: Mapping[str, str] = types.MappingProxyType({})) -> int:
+    """Print which of TRIED survived, and with which of REASONS that stand in LISTED; the exit status.
+
+    HINTS say of a survivor what does not excuse it.
+    """
     out = out or sys.stdout
     alive = [target for target in tried if not target.killer]
     for target in tried:
@@ -74,7 +79,7 @@ def verdict(noun: str, tried: Sequence[Target], reasons: Mapping[str, str], list
     unexplained = [target for target in alive if target.name not in reasons]
     for target in alive:
         print(f"survived: {target.name} ({target.where}): "
-              f"{reasons.get(target.name, 'no reason known')}", file=out)
+              f"{reasons.get(target.name) or hints.get(target.name, 'no reason known')}", file=out)
     share = 1 - len(alive) / len(tried) if tried else 1.0
     killed = f"{len(tried) - len(alive)} killed ({share:.1%})" if tried else "none tried"
     print(f"{plural.counted(len(tried), noun)}, {killed} in {seconds:.0f} s", file=out)

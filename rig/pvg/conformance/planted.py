@@ -281,7 +281,10 @@ def _report(args: Namespace, trying: Hunt, faults: Sequence[Fault], seconds: flo
     for name in trying.spoilt:
         print(f"left out: {name}, which does not pass without a fault", file=out)
     reasons = {fault.name: fault.survives for fault in tried if fault.survives}
-    status = hunt.verdict("fault", judged, reasons, paths.shown(args.planted), seconds, out)
+    covered = {clause for case in trying.cases for clause in case.clauses}
+    hints = {fault.name: f"none of the cases that ran is about {' or '.join(fault.clauses)}"
+             for fault in judged if fault.clauses and covered.isdisjoint(fault.clauses)}
+    status = hunt.verdict("fault", judged, reasons, paths.shown(args.planted), seconds, out, hints)
     if len(tried) < len(faults):
         print(f"{plural.counted(len(faults) - len(tried), 'fault')} not tried; the same command "
               "goes on", file=out)

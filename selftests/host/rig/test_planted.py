@@ -290,6 +290,13 @@ class Hunts(Folder):
                           ("both", "killed", ["DEMO-001", "DEMO-003"])])
         self.assertEqual(data["faults"][0]["cases"][0]["reason"], "saw it")
 
+    def test_survivor_whose_clause_no_case_is_about(self) -> None:
+        _, out, _, _ = self.run_with([fault("here", new="other_a", clauses=("DEMO-001", "GONE-001")),
+                                      fault("elsewhere", new="third_a", clauses=("GONE-001", "GONE-002"))])
+        self.assertRegex(out, r"survived: here \(.*\): no reason known\n")
+        self.assertRegex(out, r"survived: elsewhere \(.*\): none of the cases that ran is about "
+                              r"GONE-001 or GONE-002\n")
+
     def test_all_killed_is_success(self) -> None:
         status, _, _, _ = self.run_with([fault("seen"), fault("other", "right_b", "wrong_b")])
         self.assertEqual(status, 0)
@@ -384,7 +391,10 @@ class CommandLine(Folder):
             (("--check",), "needs --planted"), (("--faults", "1"), "needs --planted"),
             ((*both, "--mutants", "1"), "does not go with"), ((*both, "--list"), "does not go with"),
             ((*both, "--ktap", "-"), "--ktap"), ((*both, "--check", "--json", "-"), "--check"),
-            ((*both, "--check", "--faults", "1"), "--faults"), ((*both, "--xen", listed), "--xen"),
+            ((*both, "--check", "--faults", "1"), "--faults"),
+            ((*both, "--check", "--area", "time"), "--area"), ((*both, "--check", "--timeout", "9"), "--timeout"),
+            ((*both, "--check", "--leave-out", "x"), "--leave-out"), ((*both, "--check", "--hv", "xen-domu"), "--hv"),
+            ((*both, "--xen", listed), "--xen"),
             ((*both, "--faults", "y"), "--faults takes a number"),
             ((*both, "--hv", "xen-domu"), "cannot take --planted"),
             (("--planted", listed, "--xen-source", self.folder), "no xen/Makefile"))
