@@ -103,6 +103,21 @@ void pvguest_queue_protect(unsigned long pfn, bool writable)
 }
 
 /**
+ * pvguest_queue_unmap() - queue taking a page out of the direct map
+ * @pfn: the page
+ *
+ * pvguest_queue_protect() puts it back.  The caller queues the flush as well, and
+ * closes the section.
+ */
+void pvguest_queue_unmap(unsigned long pfn)
+{
+	u64 maddr = pv_direct_map_entry_maddr(pfn);
+
+	if (maddr)
+		pv_queue_mmu(maddr | MMU_NORMAL_PT_UPDATE, 0);
+}
+
+/**
  * pvguest_direct_map_ready() - the direct map is complete: remember its tables
  *
  * Without memory to remember them each look-up walks the page table.

@@ -28,6 +28,7 @@ bool pvguest_early_table_is_live(const void *table);
 void pvguest_mark_kernel_tables(void);
 void pvguest_direct_map_ready(void);
 void pvguest_queue_protect(unsigned long pfn, bool writable);
+void pvguest_queue_unmap(unsigned long pfn);
 void pvguest_alloc_table(struct mm_struct *mm, unsigned long pfn);
 void pvguest_release_table(unsigned long pfn);
 pgd_t *pvguest_user_pgd(pgd_t *pgd);

@@ -38,6 +38,7 @@ DRIVERS = {
     "drivers/pvnet": ("pvnet_",),
     "drivers/pvcon": ("pvcon_",),
     "drivers/pvuser": ("pvuser_",),
+    "drivers/pvballoon": ("pvballoon_",),
 }
 
 PORT = "arch/x86/pvguest"

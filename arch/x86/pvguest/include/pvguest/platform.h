@@ -37,6 +37,17 @@ int pvguest_console_read(char *buf, unsigned int len);
 
 void pvguest_leave_vcpu_off(unsigned int cpu);
 
+/* Pages without frames: the domain's reservation. */
+
+/* Most pages of one call. */
+#define PVGUEST_MEMORY_BATCH	64
+
+int pvguest_memory_give(struct page **pages, unsigned int count,
+			unsigned int *given);
+int pvguest_memory_take(struct page **pages, unsigned int count,
+			unsigned int *taken);
+unsigned long pvguest_memory_at_boot(void);
+
 /* Event channels as interrupts. */
 
 /* The handler calls pvguest_irq_eoi() when it has done its work. */
