@@ -12,6 +12,7 @@ from lib import build, console, guest
 
 TOOLS = tuple(f"xenstore-{name}" for name in ("read", "write", "list", "ls", "rm", "exists",
                                               "watch", "chmod"))
+BALLOON = "balloon.sh"      # of the group balloon
 # Of the group vcpu-set: a guest that begins with one of this many vCPUs.
 VCPU_SET, MAX_VCPUS = "vcpu-set.sh", 4
 SCRIPTS = ("store/tools.sh", "store/states.sh", "console/console.sh", "console/daemon.sh",
@@ -70,3 +71,12 @@ def vcpu_set(group: ktap.Group) -> None:
     run = guest.Run("xen-domu", "pvguest", words, [folder],
                     timeout=LIMIT, options=["--orders", "--no-network", "--max-vcpus", str(MAX_VCPUS)])
     guest.report_all(group, run, [VCPU_SET])
+
+
+def balloon(group: ktap.Group) -> None:
+    """The tool stack takes memory of a guest and gives it back."""
+    folder, _ = _scripts("add-balloon", (f"store/{BALLOON}", "lib/bus.sh"))
+    words = ["env", f"LONG={os.environ.get('PVGUEST_LONG', '')}", *guest.command(LIMIT, [BALLOON])]
+    run = guest.Run("xen-domu", "pvguest", words, [folder],
+                    timeout=LIMIT, options=["--orders", "--no-network"])
+    guest.report_all(group, run, [BALLOON])
