@@ -3,8 +3,8 @@
  * The balloon: how much of the memory that the domain was started with it has
  * now, by the tool stack's target, XenStore's node memory/target (KiB).
  *
- * A page of the balloon belongs to Linux's allocator no more: nobody reads it
- * (PageOffline), it counts as no memory of the machine, and no frame is behind it.
+ * A page of the balloon belongs to Linux's allocator no more: no reader of all
+ * memory looks at it (PageOffline), it counts as no memory of the machine, and no frame is behind it.
  */
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -22,21 +22,21 @@
 
 #include "pvballoon.h"
 
-/* A difference of fewer pages is none: what a tool stack rounds. */
+/* A difference of fewer pages is none: a tool stack rounds. */
 #define PVBALLOON_SLACK		16
 /* Batches between two looks at the target. */
 #define PVBALLOON_ROUND		16
 /* Seconds between two attempts at what cannot be done now. */
 #define PVBALLOON_MAX_DELAY	32
 /* Pages that Linux keeps free or easily freed: at least so many, and a part of all. */
-#define PVBALLOON_LEAST_SPARE	(SZ_4M >> PAGE_SHIFT)
-#define PVBALLOON_SPARE_PART	32
+#define PVBALLOON_LEAST_SPARE	(SZ_8M >> PAGE_SHIFT)
+#define PVBALLOON_SPARE_PART	16
 
 #define PVBALLOON_KIB(pages)	((pages) << (PAGE_SHIFT - 10))
 
 /*
- * Not __GFP_MOVABLE, as nothing moves a page of the balloon.  It is easier to
- * fail than to have somebody killed, and what others need in distress stays.
+ * Not __GFP_MOVABLE, as nothing moves a page of the balloon.  An allocation that
+ * fails is tried again later; none has a program killed, or uses the reserves.
  */
 #define PVBALLOON_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			 __GFP_NORETRY | __GFP_NOMEMALLOC)
@@ -86,7 +86,7 @@ unsigned long pvballoon_pages(void)
 	return READ_ONCE(pvballoon.held);
 }
 
-/* What Linux can do without: the rest stays, or somebody would be killed for it. */
+/* Pages that Linux can do without: of the rest a program would soon be killed. */
 static long pvballoon_spare(void)
 {
 	long keep = max_t(long, PVBALLOON_LEAST_SPARE,
@@ -95,7 +95,7 @@ static long pvballoon_spare(void)
 	return si_mem_available() + get_nr_swap_pages() - keep;
 }
 
-/* So many pages have gone into the list, or come out of it. */
+/* @more pages have gone into the list, or come out of it. */
 static void pvballoon_count(long more)
 {
 	WRITE_ONCE(pvballoon.held, pvballoon.held + more);
@@ -117,16 +117,16 @@ static void pvballoon_mark_offline(unsigned int first, unsigned int end,
 	page_offline_end();
 }
 
-/* Give up to @want pages to the hypervisor.  Returns 0 if it was any, or an error. */
-static int pvballoon_inflate(unsigned long want)
+/* Give up to @most pages to the hypervisor.  Returns 0 if it was any, or an error. */
+static int pvballoon_inflate(unsigned long most)
 {
 	long spare = pvballoon_spare();
 	unsigned int n, i, given;
 	int ret;
 
-	want = min3(want, (unsigned long)max(spare, 0L),
+	most = min3(most, (unsigned long)max(spare, 0L),
 		    (unsigned long)PVGUEST_MEMORY_BATCH);
-	for (n = 0; n < want; n++) {
+	for (n = 0; n < most; n++) {
 		pvballoon_batch[n] = alloc_page(PVBALLOON_GFP);
 		if (!pvballoon_batch[n])
 			break;
@@ -146,16 +146,16 @@ static int pvballoon_inflate(unsigned long want)
 	return given ? 0 : ret;
 }
 
-/* Take up to @want pages from the hypervisor.  Returns as pvballoon_inflate(). */
-static int pvballoon_deflate(unsigned long want)
+/* Take up to @most pages from the hypervisor.  Returns as pvballoon_inflate(). */
+static int pvballoon_deflate(unsigned long most)
 {
 	unsigned int n = 0, i, taken;
 	struct page *page;
 	int ret;
 
-	want = min(want, (unsigned long)PVGUEST_MEMORY_BATCH);
+	most = min(most, (unsigned long)PVGUEST_MEMORY_BATCH);
 	list_for_each_entry(page, &pvballoon.pages, lru) {
-		if (n == want)
+		if (n == most)
 			break;
 		pvballoon_batch[n++] = page;
 	}
@@ -256,7 +256,7 @@ static void pvballoon_aim(unsigned long target)
 	pvballoon.delay = 1;
 }
 
-/* What cannot be read, or is refused, leaves the target as it is. */
+/* A value that cannot be read, or is refused, leaves the target as it is. */
 static void pvballoon_look(void)
 {
 	unsigned long long kib;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be read of the balloon, by the names that images expect
+ * The state of the balloon, by the names that images expect
  * (Documentation/ABI/stable/sysfs-devices-system-xen_memory).  All of it is
  * read-only: the tool stack sets the target.
  */

@@ -5,7 +5,7 @@
  *
  * A frame that the domain has mapped anywhere would stay the domain's until the
  * last mapping is gone.  The direct map, of which the kernel's image is a part,
- * is the one mapping of a page that nobody uses.
+ * is the one mapping of a page that is in no use.
  */
 #include <linux/mm.h>
 #include <pvguest/platform.h>

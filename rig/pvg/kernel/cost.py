@@ -15,10 +15,10 @@ NOT_PV_GUEST = {"efi.c", "enlighten_hvm.c", "enlighten_pvh.c", "mmu_hvm.c", "pla
 MAINLINE_FRONT_ENDS = ["drivers/block/xen-blkfront.c", "drivers/net/xen-netfront.c",
                        "drivers/tty/hvc/hvc_xen.c"]
 # Of drivers/xen what this port has, too: events and time, grants, store, bus, the tool stack's
-# orders. Back ends, the initial domain's devices, memory balloon and the like are left out.
-MAINLINE_BUS = ["drivers/xen/events", "drivers/xen/features.c", "drivers/xen/grant-table.c",
-                "drivers/xen/manage.c", "drivers/xen/sys-hypervisor.c", "drivers/xen/time.c",
-                "drivers/xen/xenbus"]
+# orders, the memory balloon. Back ends, the initial domain's devices and the like are left out.
+MAINLINE_BUS = ["drivers/xen/balloon.c", "drivers/xen/events", "drivers/xen/features.c",
+                "drivers/xen/grant-table.c", "drivers/xen/manage.c", "drivers/xen/mem-reservation.c",
+                "drivers/xen/sys-hypervisor.c", "drivers/xen/time.c", "drivers/xen/xenbus"]
 NOT_FRONT = {"xenbus_dev_backend.c", "xenbus_probe_backend.c"}
 SOURCE = re.compile(r"\.[chS]$")
 

@@ -39,7 +39,7 @@ unsigned long *pvguest_p2m = list;
 unsigned long pvguest_p2m_entries = PAGES;
 DEFINE_PER_CPU(struct pv_stats, pvguest_stats);
 
-/* What the hypervisor has: which pages are mapped, with which frame, and may be in use yet. */
+/* Pages and the frames that they are mapped with; which of them a translation may name. */
 static unsigned long mapped[PAGES];
 static bool translated[PAGES];
 /* Requests that wait in the queue: the pages, and 1 for a mapping; a flush. */

@@ -14,7 +14,7 @@
 #define BOOT			SHIM_PAGES
 #define KIB(pages)		((pages) * 4UL)
 
-#define SZ_4M			(4UL << 20)
+#define SZ_8M			(8UL << 20)
 #define GFP_HIGHUSER		GFP_KERNEL
 #define __GFP_NOMEMALLOC	0u
 #define WQ_FREEZABLE		4
@@ -32,7 +32,7 @@ static long accepts;
 static int refusal;
 static unsigned int calls;
 
-#define KEPT			1024
+#define KEPT			2048
 #define si_mem_available()	(spare + KEPT - (managed < 0 ? -managed : 0))
 #define get_nr_swap_pages()	0L
 
@@ -125,7 +125,7 @@ static void settle(void)
 {
 	unsigned int rounds = 0;
 
-	/* What cannot be done now is tried again for ever. */
+	/* A move that fails is tried again for ever. */
 	while (rounds++ < 200 && shim_run_work())
 		;
 }
@@ -209,7 +209,7 @@ static void memory_goes_down_and_up(void **state)
 	assert_int_equal(shim_log_lines, 0);
 }
 
-/* What a tool stack rounds moves nothing; but what has begun ends at the very page. */
+/* A tool stack that rounds moves nothing; but a move ends at the very page. */
 static void a_small_difference_is_none(void **state)
 {
 	target_pages(BOOT - PVBALLOON_SLACK + 1);
@@ -253,7 +253,7 @@ static void nonsense_is_refused_by_one_line(void **state)
 	holds(0);
 }
 
-/* Without a maximum to compare with, what is more than that of the start means that. */
+/* The same where there is no maximum to compare with. */
 static void more_than_at_the_start_is_that(void **state)
 {
 	target_pages(BOOT / 2);
@@ -305,7 +305,7 @@ static void a_refusal_of_the_hypervisor_is_tried_again(void **state)
 	settle();
 	holds(0);
 	assert_int_equal(pvballoon.delay, 1);
-	/* What is not given goes back to Linux. */
+	/* Pages that are refused go back to Linux. */
 	accepts = 10;
 	refusal = -EBUSY;
 	target_pages(BOOT / 2);
