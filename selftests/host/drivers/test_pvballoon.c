@@ -253,7 +253,7 @@ static void nonsense_is_refused_by_one_line(void **state)
 	holds(0);
 }
 
-/* The same where there is no maximum to compare with. */
+/* A domain without a maximum follows what it can. */
 static void more_than_at_the_start_is_that(void **state)
 {
 	target_pages(BOOT / 2);

@@ -82,7 +82,7 @@ LONG = (
 # Beginnings of names with a slash that are no paths of this repository, of Linux or of Xen's headers.
 NOT_PATHS = (
     "build/",           # generated
-    "device/", "backend/", "cpu/", "error/", "local/",      # XenStore
+    "device/", "backend/", "cpu/", "error/", "local/", "memory/",      # XenStore
 )
 
 # Names with the port's prefixes that are not the port's.
