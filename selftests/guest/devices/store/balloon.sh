@@ -44,7 +44,7 @@ in_log() {
 # The memory of programs changes, and what they keep is as they wrote it.
 hog() {
 	while :; do
-		dd if=/dev/zero of=/tmp/balloon-hog bs=1M count=16 2> /dev/null
+		dd if=/dev/zero of=/tmp/balloon-hog bs=1M count=8 2> /dev/null
 		rm /tmp/balloon-hog
 		sort -n /tmp/balloon-lines | md5sum | cmp -s - /tmp/balloon-sorted && continue
 		echo sort >> /tmp/balloon-wrong
@@ -59,12 +59,12 @@ same "the hypervisor counts the same" "$(counted)" 512
 
 dd if=/dev/urandom of=/tmp/balloon-random bs=1M count=24 2> /dev/null
 random=$(md5sum < /tmp/balloon-random)
-seq 100000 > /tmp/balloon-lines
+seq 20000 > /tmp/balloon-lines
 sort -n /tmp/balloon-lines | md5sum > /tmp/balloon-sorted
 hog &
 load=$!
 times=${LONG:+20}
-times=${times:-3}
+times=${times:-2}
 rounds=0
 while [ $rounds -lt "$times" ] && set_memory 200 && set_memory 350 && set_memory 512; do
 	rounds=$((rounds + 1))
