@@ -77,6 +77,6 @@ def balloon(group: ktap.Group) -> None:
     """The tool stack takes memory of a guest and gives it back."""
     folder, _ = _scripts("add-balloon", (f"store/{BALLOON}", "lib/bus.sh"))
     words = ["env", f"LONG={os.environ.get('PVGUEST_LONG', '')}", *guest.command(LIMIT, [BALLOON])]
-    run = guest.Run("xen-domu", "pvguest", words, [folder], vcpus=2, timeout=LIMIT,
+    run = guest.Run("xen-domu", "pvguest", words, [folder], timeout=LIMIT,
                     options=["--orders", "--no-network"])
     guest.report_all(group, run, [BALLOON])
