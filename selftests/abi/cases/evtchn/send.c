@@ -275,7 +275,7 @@ CASE(evtchn_mask_send_race, "EVT-2L-008", 0)
 			rt_yield();
 		want_eq(evtchn_unmask(race.b), 0);
 		if (port_pending(race.b))
-			want(until(me()->evtchn_upcall_pending, 500));
+			want(until(me()->evtchn_upcall_pending, 5000));
 	}
 	race_stop = true;
 	want(vcpu_join(1));
