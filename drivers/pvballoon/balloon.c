@@ -4,7 +4,8 @@
  * now, by the tool stack's target, XenStore's node memory/target (KiB).
  *
  * A page of the balloon belongs to Linux's allocator no more: no reader of all
- * memory looks at it (PageOffline), it counts as no memory of the machine, and no frame is behind it.
+ * memory looks at it (PageOffline), it counts as no memory of the machine, and no
+ * frame is behind it.
  */
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -153,7 +154,7 @@ static int pvballoon_deflate(unsigned long most)
 	struct page *page;
 	int ret;
 
-	most = min(most, (unsigned long)PVGUEST_MEMORY_BATCH);
+	most = min_t(unsigned long, most, PVGUEST_MEMORY_BATCH);
 	list_for_each_entry(page, &pvballoon.pages, lru) {
 		if (n == most)
 			break;

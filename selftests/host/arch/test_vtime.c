@@ -120,7 +120,7 @@ static void time_switched_off_is_not_stolen(void **state)
 	assert_false(pvguest_vtime_was_paused());
 }
 
-static void one_that_others_or_the_tool_stack_keep_from_running_is_preempted(void **state)
+static void one_that_is_kept_from_running_is_preempted(void **state)
 {
 	/* A vCPU that the hypervisor refuses to account counts as running. */
 	assert_false(pvguest_vcpu_is_preempted(0));
@@ -140,8 +140,7 @@ int main(void)
 		cmocka_unit_test_setup(a_pause_is_seen_once, fresh),
 		cmocka_unit_test_setup(contention_is_no_pause, fresh),
 		cmocka_unit_test_setup(time_switched_off_is_not_stolen, fresh),
-		cmocka_unit_test_setup(one_that_others_or_the_tool_stack_keep_from_running_is_preempted,
-				       fresh),
+		cmocka_unit_test_setup(one_that_is_kept_from_running_is_preempted, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,8 @@ CHECKPATCH = (
 CAMEL = {
     "XenbusState*": "enum xenbus_state of the ABI's header xen/io/xenbus.h",
     "domU": "a member of the ABI's struct start_info",
+    "__SetPage*": "Linux's include/linux/page-flags.h",
+    "__ClearPage*": "Linux's include/linux/page-flags.h",
 }
 
 # Words that codespell takes for misspelt ones.
