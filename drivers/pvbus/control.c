@@ -12,12 +12,16 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysrq.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <pvbus/store.h>
 #include <pvguest/parameter.h>
 
 /* Attempts while the tool stack writes the node that we are reading. */
 #define PVBUS_CONTROL_TRIES	16
+
+/* For XenStore's first replies, which the boot awaits. */
+#define PVBUS_CONTROL_PATIENCE	(10 * HZ)
 
 /* The request that this kernel cannot carry out. */
 #define PVBUS_CONTROL_SUSPEND	"suspend"
@@ -164,8 +168,11 @@ static void pvbus_control_announce(const char *feature, const char *value)
 		pvstore_write(PVSTORE_NO_TXN, "control", feature, value);
 }
 
+static DECLARE_WAIT_QUEUE_HEAD(pvbus_control_queue);
+static bool pvbus_control_tried;
+
 /* Set the watches that are not set; those that cannot be are tried again. */
-static void pvbus_control_watch(struct work_struct *work)
+static int pvbus_control_set(void)
 {
 	static unsigned int set;
 	static bool logged;
@@ -176,13 +183,25 @@ static void pvbus_control_watch(struct work_struct *work)
 		if (ret)
 			break;
 	}
-	if (!ret)
-		return;
-	if (!logged)
+	if (ret && !logged) {
 		pr_err("pvbus: %s: cannot be watched (%d); requests there are not seen until it can\n",
 		       pvbus_controls[set].watch.path, ret);
-	logged = true;
-	schedule_delayed_work(to_delayed_work(work), HZ);
+		logged = true;
+	}
+	return ret;
+}
+
+static void pvbus_control_watch(struct work_struct *work)
+{
+	if (!READ_ONCE(pvbus_control_tried)) {
+		pvbus_control_announce("feature-poweroff", "1");
+		pvbus_control_announce("feature-reboot", "1");
+		pvbus_control_announce("feature-suspend", "0");
+	}
+	if (pvbus_control_set())
+		schedule_delayed_work(to_delayed_work(work), HZ);
+	WRITE_ONCE(pvbus_control_tried, true);
+	wake_up_all(&pvbus_control_queue);
 }
 
 static DECLARE_DELAYED_WORK(pvbus_control_work, pvbus_control_watch);
@@ -191,12 +210,15 @@ static int __init pvbus_control_init(void)
 {
 	if (!pvstore_present())
 		return 0;
-	/* As work, but done when the guest's programs begin. */
+	/*
+	 * As work, which a request to a silent daemon holds up for good; but done
+	 * when the guest's programs begin, if the daemon replies.
+	 */
 	schedule_delayed_work(&pvbus_control_work, 0);
-	flush_delayed_work(&pvbus_control_work);
-	pvbus_control_announce("feature-poweroff", "1");
-	pvbus_control_announce("feature-reboot", "1");
-	pvbus_control_announce("feature-suspend", "0");
+	if (!wait_event_timeout(pvbus_control_queue, READ_ONCE(pvbus_control_tried),
+				PVBUS_CONTROL_PATIENCE))
+		pr_err("pvbus: control: XenStore does not reply (%d); going on without its requests until it does\n",
+		       -ETIMEDOUT);
 	return 0;
 }
 
