@@ -317,6 +317,50 @@ CASE(switch_breakpoint, "DBG-001 DBG-009", 0)
 	end();
 }
 
+static volatile unsigned long touched;
+static volatile unsigned int armed, missed;
+
+/* Have a write to @touched fire here, until the end. */
+static void watch_touched(void *arg)
+{
+	if (hyp_set_debugreg(0, (unsigned long)&touched) || hyp_set_debugreg(7, 0x00090001))
+		panic("cannot enable a breakpoint");
+	__atomic_fetch_add(&armed, 1, __ATOMIC_SEQ_CST);
+	while (!stop)
+		cpu_relax();
+	if (trap_of(fire, (void *)&touched).vec != TRAP_DB)
+		__atomic_fetch_add(&missed, 1, __ATOMIC_SEQ_CST);
+	hyp_set_debugreg(7, 0);
+	hyp_set_debugreg(6, 0);
+	hyp_set_debugreg(0, 0);
+}
+
+/*
+ * An enabled breakpoint of a vCPU does not fire on another one that has its processor
+ * next, and still fires on its own.
+ */
+CASE(switch_others_breakpoints, "DBG-009", 0)
+{
+	unsigned int i, n = vcpu_number();
+
+	stop = false;
+	armed = 0;
+	missed = 0;
+	for (i = 1; i < n; i++)
+		vcpu_run(i, watch_touched, NULL);
+	want(until(armed == n - 1, 20000));
+	for (i = 0; i < 20; i++) {
+		/* One of them has the processor until this ends. */
+		sleep_ms(5);
+		want_eq(trap_of(fire, (void *)&touched).vec, -1);
+	}
+	stop = true;
+	for (i = 1; i < n; i++)
+		want(vcpu_join(i));
+	want_eq(missed, 0);
+	want_eq(hyp_get_debugreg(6) & 0xf, 0);
+}
+
 /*
  * A system call in user mode enters on the kernel stack that stack_switch set,
  * after other vCPUs had the processor.
