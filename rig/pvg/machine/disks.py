@@ -43,8 +43,8 @@ class Disk:
 
     def writable_copy(self, target: Path) -> "Disk":
         """A disk that starts as this one; what is written to it goes to the new file TARGET."""
-        _check_new(self.path, target)
-        _image_tool("create", "-q", "-f", "qcow2", "-b", str(self.path), "-F", self.kind,
+        _check_new(f"--disk {self.path}", target)
+        _image_tool("--disk", "create", "-q", "-f", "qcow2", "-b", str(self.path), "-F", self.kind,
                     str(target))
         return dataclasses.replace(self, path=target, kind="qcow2", read_only=False)
 
@@ -66,6 +66,7 @@ class Request:
             raise errors.UsageError(f"{option} {name}: is a folder, not a file")
         if not (os.path.isfile(name) or os.path.exists(name) and Path(name).is_block_device()):
             raise errors.UsageError(f"{option} {name}: no such file or block device")
+        self.option = option
         self.words = words
         self.kept = next((Path(word[4:]).resolve() for word in words if word.startswith("cow=")),
                          None)
@@ -80,8 +81,9 @@ class Request:
     @functools.cached_property
     def disk(self) -> Disk:
         """The disk that the file is, which the image tool looks at."""
-        return Disk(self.path, _format(self.path, "raw" in self.words), self.read_only,
-                    cdrom="cdrom" in self.words, sector=4096 if "4k" in self.words else 512,
+        kind = _format(self.option, self.path, "raw" in self.words)
+        return Disk(self.path, kind, self.read_only, cdrom="cdrom" in self.words,
+                    sector=4096 if "4k" in self.words else 512,
                     backend="qdisk" if "qdisk" in self.words else "phy")
 
     def kept_for(self, guest: int, guests: int) -> Path | None:
@@ -98,11 +100,11 @@ class Request:
         return self.disk.writable_copy(self.kept_for(guest, guests) or folder / f"cow{count}")
 
 
-def _check_new(path: Path, target: Path) -> None:
-    """Complain if the file TARGET, for what is written to the disk PATH, is there."""
+def _check_new(disk: str, target: Path) -> None:
+    """Complain if the file TARGET, for what is written to DISK, an option with its file, is there."""
     if target.exists():
-        raise errors.UsageError(f"--disk {path}: {target} exists already; give that as --disk to go "
-                                "on with it")
+        raise errors.UsageError(f"{disk}: {target} exists already; give that as "
+                                f"{disk.partition(' ')[0]} to go on with it")
 
 
 def _root_request(text: str) -> Request:
@@ -129,15 +131,16 @@ def requests(texts: Sequence[str], guests: int,
         path = request.path
         alone = not (request.read_only or request.copied or guests > 1)
         if path in written or (alone and sum(r.path == path for r in found) > 1):
-            raise errors.UsageError(f"--disk {path} is given twice; add ',ro' or ',cow' to each")
+            words = "',cow'" if root is not None and path == found[0].path else "',ro' or ',cow'"
+            raise errors.UsageError(f"{request.option} {path} is given twice; add {words} to each")
         if alone:
             written.add(path)
         for guest in range(1, guests + 1):
             target = request.kept_for(guest, guests)
             if target in written:
-                raise errors.UsageError(f"--disk: {target} is given twice")
+                raise errors.UsageError(f"{request.option}: {target} is given twice")
             if target:
-                _check_new(path, target)
+                _check_new(f"{request.option} {path}", target)
                 written.add(target)
     for request in found:
         # Read here, before a kernel is built for it.
@@ -145,29 +148,29 @@ def requests(texts: Sequence[str], guests: int,
     return found
 
 
-def _format(path: Path, raw: bool) -> str:
-    """Format of the disk file PATH, whose backing files must be there; RAW says what it is.
+def _format(option: str, path: Path, raw: bool) -> str:
+    """Format of OPTION's file PATH, whose backing files must be there; RAW says what it is.
 
     The tool refuses a file that a running emulator writes; one that an emulator reads and this
     run is to write is refused by the emulator.
     """
     if raw:
-        _image_tool("info", "-f", "raw", str(path))
+        _image_tool(option, "info", "-f", "raw", str(path))
         return "raw"
     with open(path, "rb") as file:
         magic = file.read(4)
     # Only such a file can have backing files; what else has a chain of one has it slowly.
     chain = ["--backing-chain"] if magic == _MAGIC else []
-    about = json.loads(_image_tool("info", "--output=json", *chain, str(path)))
+    about = json.loads(_image_tool(option, "info", "--output=json", *chain, str(path)))
     kind = str((about[0] if chain else about)["format"])
     if kind not in _FORMATS:
-        raise errors.UsageError(f"--disk {path}: format {kind} is not supported; make it qcow2 "
+        raise errors.UsageError(f"{option} {path}: format {kind} is not supported; make it qcow2 "
                                 f"with qemu-img convert -O qcow2, or add ',raw'")
     return kind
 
 
-def _image_tool(*words: str) -> str:
-    """Run qemu-img; returns what it printed."""
+def _image_tool(option: str, *words: str) -> str:
+    """Run qemu-img with WORDS for a disk of OPTION; returns what it printed."""
     packages.require(packages.FOR_DISKS)
     result = subprocess.run(["qemu-img", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True, check=False)
@@ -177,5 +180,5 @@ def _image_tool(*words: str) -> str:
         if " lock" in text:
             text = f"{words[-1]} is in use by another guest; end that first, or add ',cow' or " \
                    "',ro' to both"
-        raise errors.RigError(f"--disk: {text}")
+        raise errors.RigError(f"{option}: {text}")
     return result.stdout

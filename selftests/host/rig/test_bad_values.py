@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests of values that no option takes: each is refused in one line before anything is started."""
 import gzip
+import json
 import os
 import unittest
 from collections.abc import Sequence
@@ -270,8 +271,17 @@ class Early(rigtest.FolderCase):
                             (f"{self.disk},ro", "is written to"), (f"{self.disk},fast", "'fast'")):
             self.refuses("--root", root, about=about)
         self.takes("--root", self.disk)
-        self.refuses("--root", self.disk, "--disk", self.disk, about="given twice")
         self.refuses("--root", self.disk, about="no back end", hv="xen-dom0")
+
+    def test_refusal_of_a_root_names_that_option(self) -> None:
+        other, broken = self.folder / "other", self.folder / "broken"
+        other.write_bytes(bytes(1 << 20))
+        broken.write_bytes(b"QFI\xfb" + 1024 * b"\xff")
+        self.refuses("--root", f"{self.disk},cow={other}", about="^--root .* exists already; give that as --root")
+        self.refuses("--root", self.disk, "--disk", self.disk, about="^--root .* given twice; add ',cow' to each")
+        self.refuses("--root", broken, about="^--root: ")
+        with mock.patch.object(disks, "_image_tool", return_value=json.dumps({"format": "vmdk"})):
+            self.refuses("--root", other, about="^--root .*: format vmdk")
 
 
 class Unbuilt(rigtest.FolderCase):
