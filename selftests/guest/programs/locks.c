@@ -9,7 +9,6 @@
 #include "guest.h"
 
 #define COUNTERS "/sys/kernel/debug/pvguest/locks"
-#define CPU_ONLINE "/sys/devices/system/cpu/cpu%d/online"
 #define MAX_CPUS 64
 /* Locks of the file: a look at all of them is one hold of the kernel's lock. */
 #define LOCKS 1000
@@ -179,13 +178,11 @@ TEST_F(contended, a_processor_goes_and_comes)
 	struct worker workers[MAX_CPUS];
 	int last = self->cpus - 1;
 	bool stop = false;
-	char path[64];
 
-	snprintf(path, sizeof(path), CPU_ONLINE, last);
 	ASSERT_EQ(0, start(workers, self->cpus, self->fd, &stop));
 	for (int i = 0; i < COMINGS; i++) {
-		ASSERT_EQ(0, write_file(path, "0"));
-		ASSERT_EQ(0, write_file(path, "1"));
+		ASSERT_EQ(0, set_online(last, false));
+		ASSERT_EQ(0, set_online(last, true));
 	}
 	WRITE_ONCE(stop, true);
 	EXPECT_TRUE(finish(workers, self->cpus));
