@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tests of an image that was installed under Linux's own port: our kernel boots it, and back."""
 import os
+import re
 import subprocess
 import unittest
 
 import rigtest
+from pvg.base import paths
 from pvg.guest import debian
 from pvg.machine import network
 from rigtest import call
@@ -114,6 +116,40 @@ class Installed(rigtest.FolderCase):
         for disk in (self.root, self.data):
             subprocess.run(["e2fsck", "-f", "-n", disk], check=True, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
+
+
+class Switch(rigtest.FolderCase):
+    """The script that goes on with the image, on a folder in its place."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.control = self.folder / "newroot" / "usr" / "local" / "bin" / "control"
+        self.control.parent.mkdir(parents=True)
+        for name in ("pvg/disk", "pvg/settings", "pvg/devices", "pvg/pvguest.service", "init"):
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            (self.folder / name).write_text("text\n")
+        for name in ("mount", "switch_root", "poweroff"):
+            (self.folder / name).write_text("#!/bin/sh\n")
+            (self.folder / name).chmod(0o755)
+        script = (paths.RIG / "debian" / "switch").read_text()
+        self.script = re.sub(r"(?<!\w)/(?=(pvg|init|newroot)\b)", f"{self.folder}/", script)
+
+    def switch(self) -> None:
+        """Run the script, which must succeed."""
+        subprocess.run(["sh", "-c", self.script], check=True, stderr=subprocess.DEVNULL,
+                       env={**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"})
+
+    def test_program_for_orders(self) -> None:
+        for _boot in range(2):
+            self.switch()
+            self.assertEqual(os.readlink(self.control), "/run/pvg/init")
+            self.assertTrue((self.folder / "newroot" / "run" / "pvg" / "init").is_file())
+
+    def test_program_of_the_user_stays(self) -> None:
+        self.control.write_text("own\n")
+        self.switch()
+        self.assertFalse(self.control.is_symlink())
+        self.assertEqual(self.control.read_text(), "own\n")
 
 
 if __name__ == "__main__":
