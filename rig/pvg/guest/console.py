@@ -15,7 +15,7 @@ from pvg.machine import stale
 # first sign to the last one: what the guest printed and what the tool stack says come by two ways.
 LAST_WORDS = 1.0
 LAST_SIGN = 60.0
-_WINDOW = 4096          # bytes of recent text in which a death is looked for
+_WINDOW = 4096          # bytes before a new text in which a death is looked for
 
 
 class Lines:
@@ -109,7 +109,7 @@ class Guest:
 
     def look_for_death(self, text: bytes) -> None:
         """Find in TEXT, and what came just before it, that the guest is no more."""
-        self._recent = (self._recent + text)[-_WINDOW:]
+        self._recent = (self._recent + text)[-_WINDOW - len(text):]
         found = [(rank, sign, match) for rank, sign in enumerate(self.session.boot.signs)
                  if (match := sign.pattern.search(self._recent))]
         if found and self.status is not None:

@@ -14,7 +14,7 @@ _OOPS = re.compile(rb"Oops: int3: \d+ \[#1\](?:(?!\bCode:).)*\bCode: (?:[0-9a-f]
                    rb"<[0-9a-f]{2}>", re.DOTALL)
 _INT3 = b"cc"
 
-_WINDOW = 4096          # bytes of a console's text that may hold the whole of it
+_WINDOW = 4096          # bytes that may hold the whole of it, kept for the text that follows
 
 
 def is_shown(text: bytes) -> bool:
@@ -32,5 +32,5 @@ class Watch:
 
     def feed(self, text: bytes) -> None:
         """Look at TEXT and what came just before it."""
-        self._text = (self._text + text)[-_WINDOW:]
+        self._text = (self._text + text)[-_WINDOW - len(text):]
         self.seen = self.seen or is_shown(self._text)

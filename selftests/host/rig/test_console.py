@@ -69,6 +69,11 @@ class Death(rigtest.Case):
         guest.look_for_death(b"Hardware Dom0 crashed: rebooting machine in 5 seconds.\n")
         self.assertTrue(self.finished_after(guest, console.LAST_WORDS))
 
+    def test_a_sign_at_the_start_of_much_text(self) -> None:
+        guest = self.guest(endings.NATIVE)
+        guest.look_for_death(b"Kernel panic - not syncing: no init\r\n" + 60000 * b"x")
+        self.assertEqual(guest.death, "the guest's kernel panicked: no init")
+
     def test_a_command_that_has_ended_after_all(self) -> None:
         guest = self.guest(endings.TOOL_STACK)
         guest.look_for_death(SHUT_DOWN + GONE)

@@ -274,6 +274,11 @@ class Signs(rigtest.Case):
         watch.feed(8192 * b"x")
         self.assertTrue(watch.seen)
 
+    def test_int3_is_seen_at_the_start_of_much_text(self) -> None:
+        watch = stale.Watch()
+        watch.feed(b"Oops: int3: 0000 [#1] SMP\r\nCode: 66 <90> e8\r\n" + 60000 * b"x")
+        self.assertTrue(watch.seen)
+
     def test_every_end_has_words(self) -> None:
         self.assertEqual(set(endings.WORDS), set(End))
 
