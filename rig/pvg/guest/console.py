@@ -15,6 +15,7 @@ from pvg.machine import stale
 # first sign to the last one: what the guest printed and what the tool stack says come by two ways.
 LAST_WORDS = 1.0
 LAST_SIGN = 60.0
+_LONGEST = 65536        # bytes of a line that is kept whole: one with more is no text
 _WINDOW = 4096          # bytes before a new text in which a death is looked for
 
 
@@ -32,6 +33,8 @@ class Lines:
         if self._whole:
             *whole, self._rest = (self._rest + data).split(b"\n")
             data = b"".join(self.prefix + line + b"\n" for line in whole)
+            if len(self._rest) > _LONGEST and not self.prefix:
+                data, self._rest = data + self._rest, b""
         self.sink.write(data)
         self.sink.flush()
 

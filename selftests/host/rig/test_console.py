@@ -28,6 +28,15 @@ class Log(rigtest.Case):
         other.finish()
         self.assertEqual(log.getvalue(), b"1 1\n2 2\n3 3\n4\n")
 
+    def test_text_without_lines_is_not_kept(self) -> None:
+        log = io.BytesIO()
+        lines = console.Lines(log, whole=True)
+        for _piece in range(100):
+            lines.write(4096 * b"x")
+        self.assertGreater(len(log.getvalue()), 80 * 4096)
+        lines.write(b"y\n")
+        self.assertEqual(log.getvalue(), 100 * 4096 * b"x" + b"y\n")
+
 
 class Death(rigtest.Case):
     """Seconds pass as the test says."""
