@@ -25,7 +25,7 @@ ROUNDS = 2
 VCPUS = ((2, False), (4, True))
 QEMU_ROUNDS = 2
 LONG_ROUNDS = 20
-LIMIT = 1200            # seconds of the guest for one program
+LIMIT = 3600            # seconds of the guest for one program
 # Of this machine for one boot, which is Bochs on one of its processors, or a part of one.
 TIMEOUT = 4 * 3600
 _COMPLAINT = re.compile(r"WARNING: |BUG: |kernel BUG|Oops|Call Trace:")

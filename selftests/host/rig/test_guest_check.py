@@ -55,6 +55,13 @@ class Steps(rigtest.Case):
         self.assertEqual(self.steps("--group", "programs", "--program", "smp", "--hv", "xen-domu"),
                          [("xen-domu", "programs", ["smp"])])
 
+    def test_a_test_that_hangs_ends_before_its_program_is_ended(self) -> None:
+        text = (FOLDER / "programs" / "guest.h").read_text()
+        limit = int(rigtest.some(re.search(r"define TEST_TIMEOUT_DEFAULT (\d+)", text))[1])
+        for module in (self.program, self.program.tlb, self.program.l1tf):
+            with self.subTest(module.__name__):
+                self.assertGreater(module.LIMIT, limit)
+
     def test_control_of_the_translations_is_a_program(self) -> None:
         self.assertEqual(self.steps("--program", "tlb_control"),
                          [("xen-dom0", "tlb", ["tlb_control"])])
