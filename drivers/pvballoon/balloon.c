@@ -308,8 +308,19 @@ static struct pvstore_watch pvballoon_node = { "memory/target", pvballoon_change
 static void pvballoon_start_worker(struct work_struct *work)
 {
 	static bool logged;
-	int ret = pvstore_watch(&pvballoon_node);
+	int ret;
 
+	/*
+	 * At the end of the boot mark_rodata_ro() takes execution from the image page
+	 * by page, also where free_initmem() has made its pages Linux's memory.  It
+	 * would stop at one that is not mapped, and leave those behind it executable;
+	 * or map one whose frame goes just then.
+	 */
+	if (system_state < SYSTEM_RUNNING) {
+		schedule_delayed_work(to_delayed_work(work), HZ);
+		return;
+	}
+	ret = pvstore_watch(&pvballoon_node);
 	if (!ret) {
 		/* A tool stack that has made the node asks for it. */
 		if (pvstore_exists(PVSTORE_NO_TXN, "control", "feature-balloon"))

@@ -360,6 +360,21 @@ static void a_node_that_cannot_be_read_changes_nothing(void **state)
 	holds(0);
 }
 
+/* Linux changes the mappings of its image then, and goes by them. */
+static void no_page_goes_before_the_boot_is_over(void **state)
+{
+	INIT_LIST_HEAD(&node_watches);
+	system_state = SYSTEM_FREEING_INITMEM;
+	assert_int_equal(shim_init_pvballoon_init(), 0);
+	target_pages(BOOT / 2);
+	holds(0);
+	assert_int_equal(calls, 0);
+	system_state = SYSTEM_RUNNING;
+	settle();
+	holds(BOOT / 2);
+	assert_int_equal(shim_log_lines, 0);
+}
+
 static void a_tool_stack_that_asks_is_answered(void **state)
 {
 	assert_false(pvstore_exists(0, "control", "feature-balloon"));
@@ -384,6 +399,7 @@ int main(void)
 		a_test(the_watch_queues_work_only),
 		a_test(the_last_target_counts),
 		a_test(a_node_that_cannot_be_read_changes_nothing),
+		a_test(no_page_goes_before_the_boot_is_over),
 		a_test(a_tool_stack_that_asks_is_answered),
 	};
 

@@ -268,8 +268,8 @@ struct kref { unsigned int count; };
 #define kref_get(k)		((k)->count++)
 #define kref_put(k, release)	(--(k)->count ? 0 : ((release)(k), 1))
 
-/* Whether the system is going down. */
-enum { SYSTEM_RUNNING, SYSTEM_POWER_OFF };
+/* Whether the system is still coming up, or going down. */
+enum { SYSTEM_FREEING_INITMEM = -1, SYSTEM_RUNNING, SYSTEM_POWER_OFF };
 extern int system_state;
 
 /* debugfs: a file's text is what its show function prints into a buffer. */
