@@ -16,6 +16,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 #include <linux/workqueue.h>
 #include <pvbus/store.h>
 #include <pvguest/parameter.h>
@@ -87,13 +88,22 @@ unsigned long pvballoon_pages(void)
 	return READ_ONCE(pvballoon.held);
 }
 
+/* Free swap takes what there is to swap out, however much of it there is. */
+static long pvballoon_swappable(void)
+{
+	long pages = global_node_page_state(NR_ACTIVE_ANON) +
+		     global_node_page_state(NR_INACTIVE_ANON);
+
+	return min(pages, get_nr_swap_pages());
+}
+
 /* Pages that Linux can do without: of the rest a program would soon be killed. */
 static long pvballoon_spare(void)
 {
 	long keep = max_t(long, PVBALLOON_LEAST_SPARE,
 			  pvguest_memory_at_boot() / PVBALLOON_SPARE_PART);
 
-	return si_mem_available() + get_nr_swap_pages() - keep;
+	return si_mem_available() + pvballoon_swappable() - keep;
 }
 
 /* @more pages have gone into the list, or come out of it. */

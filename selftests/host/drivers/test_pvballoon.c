@@ -34,7 +34,12 @@ static unsigned int calls;
 
 #define KEPT			2048
 #define si_mem_available()	(spare + KEPT - (managed < 0 ? -managed : 0))
-#define get_nr_swap_pages()	0L
+/* Free swap, and memory that Linux could swap out. */
+static long free_swap, anonymous;
+#define get_nr_swap_pages()	free_swap
+#define NR_ACTIVE_ANON		4
+#define NR_INACTIVE_ANON	5
+#define global_node_page_state(list)	((unsigned long)(anonymous * (list) / 9))
 
 static void page_offline_begin(void)
 {
@@ -177,6 +182,8 @@ static int fresh(void **state)
 	accepts = -1;
 	refusal = -ENOMEM;
 	spare = BOOT;
+	free_swap = 0;
+	anonymous = 0;
 	node_put("memory/static-max", "8192");
 	node_put("memory/target", "4096");
 	assert_int_equal(shim_init_pvballoon_init(), 0);
@@ -291,6 +298,20 @@ static void linux_keeps_what_it_needs(void **state)
 	holds(0);
 }
 
+/* The kernel's own memory cannot be swapped out. */
+static void swap_counts_as_far_as_it_helps(void **state)
+{
+	spare = 100;
+	free_swap = 4 * BOOT;
+	anonymous = 90;
+	target("4");
+	holds(190);
+	target_pages(BOOT);
+	free_swap = 30;
+	target("4");
+	holds(130);
+}
+
 static void a_refusal_of_the_hypervisor_is_tried_again(void **state)
 {
 	target_pages(BOOT / 2);
@@ -395,6 +416,7 @@ int main(void)
 		a_test(nonsense_is_refused_by_one_line),
 		a_test(more_than_at_the_start_is_that),
 		a_test(linux_keeps_what_it_needs),
+		a_test(swap_counts_as_far_as_it_helps),
 		a_test(a_refusal_of_the_hypervisor_is_tried_again),
 		a_test(the_watch_queues_work_only),
 		a_test(the_last_target_counts),
