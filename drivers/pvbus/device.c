@@ -380,9 +380,14 @@ static void pvbus_backend_closing(struct pvbus_core *core)
 		pvbus_close(core);
 }
 
-/* The back end does not exist, or has just been made. */
+/*
+ * The back end does not exist, or has just been made.  It can be made anew again
+ * and again, and each time go on to the next connection.
+ */
 static void pvbus_backend_absent(struct pvbus_core *core)
 {
+	if (core->stage != PVBUS_DISCONNECTED)
+		pvbus_slow_down(core, false);
 	pvbus_disconnect(core);
 	if (core->failures < PVBUS_FAILURES)
 		core->broken = false;

@@ -615,6 +615,34 @@ static void plugged_by_the_back_end(void **state)
 	assert_in_range(calls.probe, 4, 12);
 }
 
+/* So has one that is made anew in place of one that closes, before or after it was connected. */
+static void made_anew_by_the_back_end(void **state)
+{
+	unsigned int round, before = 0;
+
+	plug("51712");
+	shim_pass(0);
+	for (round = 0; round < 2000; round++) {
+		back("1");
+		back("2");
+		if (round >= 1000)
+			back("4");
+		shim_pass(HZ / 100);
+		if (round == 999)
+			before = calls.setup;
+	}
+	assert_in_range(before, 4, 12);
+	assert_in_range(calls.setup - before, 0, 2);
+	back("1");
+	back("2");
+	/* It is set up all the same, when the pause is over. */
+	before = calls.setup;
+	shim_pass(60 * HZ);
+	assert_int_equal(calls.setup, before + 1);
+	back("4");
+	assert_string_equal(node_find(FRONT "/state")->value, "4");
+}
+
 /* Changes of its nodes do not call the driver each time; the last one counts. */
 static void changes(void **state)
 {
@@ -744,6 +772,7 @@ int main(void)
 		TEST(plugged_in_again),
 		TEST(updated_too_late),
 		TEST(plugged_by_the_back_end),
+		TEST(made_anew_by_the_back_end),
 		TEST(changes),
 		TEST(listed_late),
 		TEST(offered_late),
