@@ -72,6 +72,16 @@ void be_storm(struct backend *be, int milliseconds);
 void be_die(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
+/* flood.c */
+struct toggle {
+	volatile uint32_t *index;
+	uint32_t values[3];
+};
+
+void be_toggle(struct backend *be, const struct toggle *toggles, unsigned int count);
+void be_flood(struct backend *be, bool states);
+void be_restart(struct backend *be);
+
 /* block.c, network.c */
 int block_main(struct backend *be, const char *behaviour);
 int network_main(struct backend *be, const char *behaviour);

@@ -93,13 +93,19 @@ static void huge_id(struct disk *disk)
 	respond(disk, UINT64_MAX, transfer(disk));
 }
 
+/* By a read in the middle of the disk a test begins what the back end does but once. */
+static bool in_the_middle(const struct disk *disk)
+{
+	return disk->request.operation == BLKIF_OP_READ &&
+	       disk->request.sector_number == SECTORS / 2;
+}
+
 /* A read in the middle of the disk ends it; its successor has none of the data. */
 static void amnesia(struct disk *disk)
 {
 	disk->flushes = true;
 	honest(disk);
-	if (disk->request.operation == BLKIF_OP_READ &&
-	    disk->request.sector_number == SECTORS / 2) {
+	if (in_the_middle(disk)) {
 		disk->stop = true;
 		disk->reborn = true;
 	}
@@ -177,7 +183,51 @@ static void hold_again(struct disk *disk)
 	for (i = 0; request->operation == BLKIF_OP_READ && i < request->nr_segments; i++)
 		be_map(disk->be, request->seg[i].gref, true);
 	honest(disk);
-	if (request->operation == BLKIF_OP_READ && request->sector_number == SECTORS / 2) {
+	if (in_the_middle(disk)) {
+		disk->stop = true;
+		disk->reborn = true;
+	}
+}
+
+static void toggle(struct disk *disk)
+{
+	bool begin = in_the_middle(disk);
+
+	honest(disk);
+	if (begin) {
+		RING_IDX now = disk->ring.rsp_prod_pvt;
+		struct toggle index = {
+			.index = &disk->shared->rsp_prod,
+			.values = { now, now - 1, disk->ring.req_cons + 5 },
+		};
+
+		be_toggle(disk->be, &index, 1);
+		disk->stop = true;
+	}
+}
+
+static void flood(struct disk *disk)
+{
+	honest(disk);
+	if (in_the_middle(disk))
+		be_flood(disk->be, false);
+}
+
+static void flood_states(struct disk *disk)
+{
+	honest(disk);
+	if (in_the_middle(disk)) {
+		be_flood(disk->be, true);
+		disk->stop = true;
+		disk->reborn = true;
+	}
+}
+
+static void restart(struct disk *disk)
+{
+	honest(disk);
+	if (in_the_middle(disk)) {
+		be_restart(disk->be);
 		disk->stop = true;
 		disk->reborn = true;
 	}
@@ -208,6 +258,10 @@ static const struct behaviour {
 	{ "hold", hold, "keeps pages mapped when the device is closed", NULL },
 	{ "hold-again", hold_again, "keeps pages mapped, restarts at a read of the disk's middle",
 	  NULL },
+	{ "toggle", toggle, "moves its producer index to and fro from a read of the middle on", NULL },
+	{ "flood", flood, "rewrites its nodes from a read of the middle on", NULL },
+	{ "flood-states", flood_states, "the same with its state, then restarts", NULL },
+	{ "restart", restart, "restarts again and again from a read of the middle on", NULL },
 };
 
 void block_list(void)

@@ -84,3 +84,40 @@ hold_and_leave() {
 	check "hold: deferred pages are freed when the back end unmaps them" until_true 20 as_before
 	check "hold: nothing else is in the log" no_accident
 }
+
+# The interface that the last device became.
+interface() {
+	ls "/sys/bus/xen/devices/$DEVICE/net" 2> /dev/null
+}
+
+up() {
+	until_true 20 interface && ip link set "$(interface)" up
+}
+
+# Frames to an unused address.
+send_some() {
+	ip addr add 10.99.0.1/24 dev "$(interface)" 2> /dev/null
+	ping -q -c "$1" -i 0.2 -W 1 10.99.0.2
+	true
+}
+
+counter() {
+	cat "/sys/class/net/$(interface)/statistics/$1"
+}
+
+# more_than COUNT [COUNTER]
+more_than() {
+	[ "$(counter "${2:-rx_packets}")" -gt "$1" ]
+}
+
+# receives: more packets come in.
+receives() {
+	was=$(counter rx_packets)
+	until_true 10 more_than "$was"
+}
+
+# receives_first: the good packets with which every back end begins, so that it is connected.
+receives_first() {
+	until_true 20 more_than 3 &&
+		until_true 20 grep -q 1 "/sys/class/net/$(interface)/carrier"
+}

@@ -24,6 +24,7 @@ struct card {
 	unsigned int sent;	/* frames that the guest has sent */
 	unsigned int given;	/* frames given to the guest */
 	bool stop_tx, stop_rx;
+	bool end;		/* close */
 };
 
 static void tx_respond(struct card *card, uint16_t id, int status)
@@ -114,6 +115,50 @@ static void tx_hold(struct card *card, const netif_tx_request_t *request)
 {
 	be_map(card->be, request->gref, false);
 	tx_honest(card, request);
+}
+
+/* Of the third frame: the first ones show that it is connected. */
+static bool tx_begins(struct card *card, const netif_tx_request_t *request)
+{
+	tx_honest(card, request);
+	return card->sent == 2;
+}
+
+static void tx_toggle(struct card *card, const netif_tx_request_t *request)
+{
+	if (tx_begins(card, request)) {
+		RING_IDX tx = card->tx.rsp_prod_pvt, rx = card->rx.rsp_prod_pvt;
+		struct toggle indexes[] = {
+			{ &card->tx_shared->rsp_prod, { tx, tx - 1, card->tx.req_cons + 9 } },
+			{ &card->rx_shared->rsp_prod,
+			  { rx, rx - 1, card->rx_shared->req_prod + 3 } },
+		};
+
+		be_toggle(card->be, indexes, ARRAY_SIZE(indexes));
+		card->end = true;
+	}
+}
+
+static void tx_flood(struct card *card, const netif_tx_request_t *request)
+{
+	if (tx_begins(card, request))
+		be_flood(card->be, false);
+}
+
+static void tx_flood_states(struct card *card, const netif_tx_request_t *request)
+{
+	if (tx_begins(card, request)) {
+		be_flood(card->be, true);
+		card->end = true;
+	}
+}
+
+static void tx_restart(struct card *card, const netif_tx_request_t *request)
+{
+	if (tx_begins(card, request)) {
+		be_restart(card->be);
+		card->end = true;
+	}
 }
 
 /* Fill a buffer with a broadcast frame of an unused EtherType. */
@@ -318,6 +363,10 @@ static const struct behaviour {
 	{ "vanish", tx_vanish, rx_honest, "removes its nodes at the first frame" },
 	{ "storm", tx_storm, rx_honest, "sends events without end, and follows the protocol" },
 	{ "hold", tx_hold, rx_honest, "keeps pages mapped when the device is closed" },
+	{ "toggle", tx_toggle, rx_honest, "moves its producer indexes to and fro at the third frame" },
+	{ "flood", tx_flood, rx_honest, "rewrites its nodes at the third frame" },
+	{ "flood-states", tx_flood_states, rx_honest, "the same with its state, then closes" },
+	{ "restart", tx_restart, rx_honest, "restarts again and again at the third frame" },
 };
 
 void network_list(void)
@@ -332,8 +381,8 @@ static void serve_tx(struct card *card, const struct behaviour *how)
 {
 	int more = 1;
 
-	while (more && !card->stop_tx) {
-		while (!card->stop_tx && RING_HAS_UNCONSUMED_REQUESTS(&card->tx)) {
+	while (more && !card->stop_tx && !card->end) {
+		while (!card->stop_tx && !card->end && RING_HAS_UNCONSUMED_REQUESTS(&card->tx)) {
 			netif_tx_request_t request =
 				*RING_GET_REQUEST(&card->tx, card->tx.req_cons);
 
@@ -350,7 +399,7 @@ static void serve_rx(struct card *card, const struct behaviour *how)
 {
 	netif_rx_request_t request;
 
-	if (card->stop_rx || !RING_HAS_UNCONSUMED_REQUESTS(&card->rx))
+	if (card->stop_rx || card->end || !RING_HAS_UNCONSUMED_REQUESTS(&card->rx))
 		return;
 	request = *RING_GET_REQUEST(&card->rx, card->rx.req_cons);
 	card->rx.req_cons++;
@@ -379,7 +428,7 @@ int network_main(struct backend *be, const char *behaviour)
 	BACK_RING_INIT(&card.rx, card.rx_shared, PAGE);
 	be_bind(be, "event-channel");
 	be_state(be, XenbusStateConnected);
-	while (!be_closing(be)) {
+	while (!card.end && !be_closing(be)) {
 		serve_tx(&card, how);
 		serve_rx(&card, how);
 		be_wait(be, card.given < EVIL_FROM ? 1 : PATIENCE);

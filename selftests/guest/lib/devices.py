@@ -20,7 +20,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "network": ("network-traffic.sh", "network-xdp.sh", "network-failures.sh",
                 "network-invalid.sh"),
     "pair": ("network-pair.sh",),
-    "hostile": ("hostile-block.sh", "hostile-network.sh"),
+    "hostile": ("hostile-block.sh", "hostile-network.sh", "hostile-flood.sh"),
 }
 # Seconds for one script, in short and in full: for what hangs, as each wait in it has a limit.
 LIMITS = {False: 3600, True: 6 * 3600}
