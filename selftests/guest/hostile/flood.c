@@ -63,7 +63,7 @@ static const struct {
 	const char *node;
 	const char *values[2];
 } nodes[] = {
-	/* What is written last is what a connected back end says. */
+	/* The second value, which is the last one, is that of a connected back end. */
 	{ "feature-flush-cache", { "1", "0" } },
 	{ "feature-persistent", { "1", "0" } },
 	{ "feature-sg", { "0", "1" } },

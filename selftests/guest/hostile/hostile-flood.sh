@@ -13,7 +13,10 @@ DISK=/dev/xvdp
 # choose TYPE: the device that is the subject from now on.
 choose() {
 	TYPE=$1
-	[ "$TYPE" = vbd ] && ID=51952 || ID=9
+	case $TYPE in
+	vbd) ID=51952 ;;
+	vif) ID=9 ;;
+	esac
 	DEVICE=$TYPE-$ID
 	back=/local/domain/0/hostile/$TYPE/$domain/$ID
 	frontend=/local/domain/$domain/device/$TYPE/$ID
@@ -23,8 +26,8 @@ choose() {
 begin() {
 	what="$1 of $TYPE"
 	measure > /tmp/before
-	behave $TYPE $ID "$1"
-	if [ $TYPE = vbd ]; then
+	behave "$TYPE" "$ID" "$1"
+	if [ "$TYPE" = vbd ]; then
 		check "$what: the disk appears" until_true 20 opens $DISK
 		name=xvdp
 	else
@@ -34,7 +37,7 @@ begin() {
 	fi
 	events=$(cat /sys/kernel/uevent_seqnum)
 	began=$(seconds)
-	if [ $TYPE = vbd ]; then
+	if [ "$TYPE" = vbd ]; then
 		dd if=$DISK of=/dev/null bs=4k skip=512 count=1 iflag=direct 2> /dev/null &
 	else
 		send_some 3 > /dev/null 2>&1 &
@@ -113,7 +116,7 @@ reads() {
 
 # works: as before the back end began, perhaps after a pause.
 works() {
-	if [ $TYPE = vbd ]; then
+	if [ "$TYPE" = vbd ]; then
 		check "$what: the disk is connected" until_true 60 control "node_is $frontend/state 4"
 		check "$what: it can be read" reads
 		check "$what: it has its size" until_true 20 grep -qx 8192 /sys/block/xvdp/size
@@ -129,8 +132,17 @@ waits() {
 	check "$what: the interface has no carrier" grep -qx 0 "/sys/class/net/$name/carrier"
 }
 
+# ends: a disk's back end comes back, a network card's does not.
+ends() {
+	if [ "$TYPE" = vbd ]; then
+		works
+	else
+		waits
+	fi
+}
+
 left() {
-	leave "$what" $TYPE $ID
+	leave "$what" "$TYPE" "$ID"
 	check "$what: nothing leaks" no_leak 10
 }
 
@@ -172,7 +184,7 @@ flood_states() {
 	check "$what: nodes are written" at_least writes "$times" 4000
 	check "$what: the log has few lines of it" few_lines $((20 + 8 * lasted))
 	check "$what: few events are sent" few_events $((80 + 4 * lasted))
-	[ $TYPE = vbd ] && works || waits
+	ends
 	left
 }
 
@@ -184,7 +196,7 @@ restart() {
 	# The pauses between them double: in an hour there are no more.
 	check "$what: restarts come ever more rarely" at_most restarts "$times" 16
 	check "$what: the log has few lines of it" few_lines 40
-	[ $TYPE = vbd ] && works || waits
+	ends
 	left
 }
 

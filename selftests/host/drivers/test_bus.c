@@ -615,7 +615,10 @@ static void plugged_by_the_back_end(void **state)
 	assert_in_range(calls.probe, 4, 12);
 }
 
-/* So has one that is made anew in place of one that closes, before or after it was connected. */
+/*
+ * One that is made anew without closing has to wait likewise, before and after it
+ * was connected.
+ */
 static void made_anew_by_the_back_end(void **state)
 {
 	unsigned int round, before = 0;
