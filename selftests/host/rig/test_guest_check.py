@@ -84,7 +84,7 @@ class Steps(rigtest.Case):
         short, long = self.steps(), self.steps(long="1")
         self.assertEqual({name for _, name, _ in long}, set(self.program.groups()))
         self.assertEqual({name for _, name, _ in long} - {name for _, name, _ in short},
-                         {"debug", "checks", "full", "l1tf", "many"})
+                         {"debug", "checks", "full", "l1tf", "many", "life"})
 
     def test_peers_run_programs_without_the_port(self) -> None:
         self.assertEqual(self.steps("--kernel", "native"),
