@@ -109,7 +109,7 @@ check "the log has no warning" sh -c '! dmesg | grep -E "WARNING|BUG|Oops|INFO: 
 check "xl create -p makes a guest that is paused" two 'two destroy destroy destroy -p && has_state two p'
 check "xl unpause starts it" two 'xl unpause two && until_true is_up'
 check "xl shutdown -w waits until it has powered off" two \
-	'xl shutdown -w two | grep "has been shut down, reason code 0" && until_true is_gone'
+	'xl shutdown -w two 2>&1 | grep "has been shut down, reason code 0" && until_true is_gone'
 check "on_reboot=restart makes a guest again after xl reboot -w" two \
 	'two destroy restart destroy && until_true is_up && xl reboot -w two && until_true is_new $made'
 check "the new one comes up" two 'until_true is_up'
