@@ -626,6 +626,8 @@ CASE(vcpu_time_area, "VCP-058 VCP-059", 0)
 	set_xen_guest_handle(r.addr.h, &area);
 	want_eq(hyp_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &r), 0);
 	want_eq(area.version & 1, 0);
+	/* It is filled before the call returns, not with the next update. */
+	want(area.system_time && area.tsc_to_system_mul);
 	/* A calibration between the two looks may change the rate. */
 	want(until(same_rate(&area), 1000));
 	old = area.system_time;
