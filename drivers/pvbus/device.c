@@ -386,8 +386,11 @@ static void pvbus_backend_closing(struct pvbus_core *core)
  */
 static void pvbus_backend_absent(struct pvbus_core *core)
 {
-	if (core->stage != PVBUS_DISCONNECTED)
+	if (core->stage != PVBUS_DISCONNECTED) {
 		pvbus_slow_down(core, false);
+		/* The next one may be seen Closed first. */
+		core->reconnect = true;
+	}
 	pvbus_disconnect(core);
 	if (core->failures < PVBUS_FAILURES)
 		core->broken = false;

@@ -646,6 +646,22 @@ static void made_anew_by_the_back_end(void **state)
 	assert_string_equal(node_find(FRONT "/state")->value, "4");
 }
 
+/* One that is made anew and closes before it was seen waiting is asked to start anew as well. */
+static void made_anew_and_closed(void **state)
+{
+	plug("51712");
+	shim_pass(0);
+	connect();
+	back("1");
+	back("4");
+	assert_string_equal(node_find(FRONT "/state")->value, "6");
+	back("5");
+	back("6");
+	shim_pass(HZ);
+	assert_string_equal(node_find(FRONT "/state")->value, "1");
+	connect();
+}
+
 /* Changes of its nodes do not call the driver each time; the last one counts. */
 static void changes(void **state)
 {
@@ -776,6 +792,7 @@ int main(void)
 		TEST(updated_too_late),
 		TEST(plugged_by_the_back_end),
 		TEST(made_anew_by_the_back_end),
+		TEST(made_anew_and_closed),
 		TEST(changes),
 		TEST(listed_late),
 		TEST(offered_late),
