@@ -29,11 +29,11 @@ begin() {
 	behave "$TYPE" "$ID" "$1"
 	if [ "$TYPE" = vbd ]; then
 		check "$what: the disk appears" until_true 20 opens $DISK
-		name=xvdp
+		label=xvdp
 	else
 		check "$what: the interface appears" up
 		check "$what: good packets are received" receives_first
-		name=$(interface)
+		label=$(interface)
 	fi
 	events=$(cat /sys/kernel/uevent_seqnum)
 	began=$(seconds)
@@ -85,7 +85,7 @@ at_most() {
 
 # interrupts: of the device, on all vCPUs.
 interrupts() {
-	awk -v name="^$name(-q|$)" 'NR == 1 { vcpus = NF }
+	awk -v name="^$label(-q|$)" 'NR == 1 { vcpus = NF }
 		$NF ~ name { for (i = 2; i < 2 + vcpus; i++) n += $i }
 		END { print n + 0 }' /proc/interrupts
 }
@@ -103,7 +103,7 @@ most_interrupts() {
 
 # few_lines LIMIT: the log has at most so many about the device.
 few_lines() {
-	at_most "lines of the log" "$(logged_times "$DEVICE|$name: ")" "$1"
+	at_most "lines of the log" "$(logged_times "$DEVICE|$label: ")" "$1"
 }
 
 few_events() {
@@ -121,7 +121,7 @@ works() {
 		check "$what: it can be read" reads
 		check "$what: it has its size" until_true 20 grep -qx 8192 /sys/block/xvdp/size
 	else
-		check "$what: the interface has its carrier" grep -qx 1 "/sys/class/net/$name/carrier"
+		check "$what: the interface has its carrier" grep -qx 1 "/sys/class/net/$label/carrier"
 		check "$what: packets are received" receives
 	fi
 }
@@ -129,7 +129,7 @@ works() {
 # waits: a network back end that does not come back.
 waits() {
 	check "$what: the front end waits for it" until_true 60 control "node_is $frontend/state 1"
-	check "$what: the interface has no carrier" grep -qx 0 "/sys/class/net/$name/carrier"
+	check "$what: the interface has no carrier" grep -qx 0 "/sys/class/net/$label/carrier"
 }
 
 # ends: a disk's back end comes back, a network card's does not.
