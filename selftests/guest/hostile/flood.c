@@ -71,7 +71,7 @@ static const struct {
 	{ "hotplug-status", { "error", "connected" } },
 	{ "multi-queue-max-queues", { "4294967295", "1" } },
 	{ "sector-size", { "4096", "512" } },
-	{ "sectors", { "4096", "8192" } },
+	{ "info", { "4", "0" } },
 };
 
 /* Rewrite nodes for ever, and make many more.  With @states, that of the state, too. */
@@ -86,12 +86,14 @@ void be_flood(struct backend *be, bool states)
 			const char *text = nodes[i].values[rounds & 1];
 
 			be_write_bytes(be, nodes[i].node, text, strlen(text));
+			/* The one that an event for user programs follows, in each pause. */
+			be_write_bytes(be, "sectors", i & 1 ? "8192" : "4096", 4);
 			if (states)
 				be_state(be, i & 1 ? XenbusStateConnected : XenbusStateInitWait);
 		}
 		snprintf(node, sizeof(node), "unknown/%u", rounds % NODES);
 		be_write_bytes(be, node, value, sizeof(value));
-		writes += ARRAY_SIZE(nodes) * (states ? 2 : 1) + 1;
+		writes += ARRAY_SIZE(nodes) * (states ? 3 : 2) + 1;
 	}
 	be_over(be, writes);
 }
