@@ -376,7 +376,7 @@ static const struct behaviour {
 	{ "toggle", tx_toggle, rx_honest, "moves its indexes to and fro from the first ARP on" },
 	{ "flood", tx_flood, rx_honest, "rewrites its nodes from the first ARP on" },
 	{ "flood-states", tx_flood_states, rx_honest, "the same with its state, then closes" },
-	{ "restart", tx_restart, rx_honest, "restarts ever again from the first ARP on" },
+	{ "restart", tx_restart, rx_honest, "is made anew all the time from the first ARP on" },
 };
 
 void network_list(void)
