@@ -13,7 +13,7 @@
 #include "backend.h"
 
 #define LEAST_EVENTS	9000	/* at any rate, however early the test has enough */
-#define LEAST_WRITES	1000
+#define LEAST_WRITES	500
 #define NODES		400	/* further ones that be_flood() makes */
 #define LONG_VALUE	3900	/* bytes; with the path, less than a message may have */
 

@@ -168,7 +168,7 @@ flood() {
 	begin flood
 	enough
 	wait
-	check "$what: nodes are written" at_least writes "$times" 1000
+	check "$what: nodes are written" at_least writes "$times" 500
 	# A new size is looked for four times a second, and logged by driver and block layer.
 	check "$what: the log has few lines of it" few_lines $((20 + 8 * lasted))
 	check "$what: few events are sent" few_events $((80 + 4 * lasted))
@@ -181,7 +181,7 @@ flood_states() {
 	begin flood-states
 	enough
 	wait
-	check "$what: nodes are written" at_least writes "$times" 1000
+	check "$what: nodes are written" at_least writes "$times" 500
 	check "$what: the log has few lines of it" few_lines $((20 + 8 * lasted))
 	check "$what: few events are sent" few_events $((80 + 4 * lasted))
 	ends
