@@ -40,8 +40,9 @@ result $? "a program that waited meanwhile goes on"
 check "xl list shows it as paused no more" \
 	control "xl list guest1 | awk '\$1 == \"guest1\" { exit \$5 ~ /p/ }'"
 check "the wall clock is the control domain's after it" wall_clock_agrees
-control "xl pause guest1; xl pause guest1; xl unpause guest1" > /dev/null
-result $? "one xl unpause ends two of xl pause"
+paused=$(control "xl pause guest1; xl pause guest1; xl unpause guest1
+xl list guest1 | awk '\$1 == \"guest1\" { print \$5 }'; xl unpause guest1")
+same "a guest that was paused twice is paused after one xl unpause" "$paused" --p---
 kill $load
 kill $pace
 wait $pace
