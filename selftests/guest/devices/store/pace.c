@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,8 +18,8 @@
 #define MOST_CPUS	64
 
 struct pace {
-	_Atomic long long last;		/* a reading of any processor */
-	_Atomic long back;
+	long long last;			/* a reading of any processor */
+	long back;
 	long long longest[MOST_CPUS];
 };
 
@@ -51,14 +50,14 @@ static void read_on(struct pace *pace, int cpu)
 		_exit(1);
 	}
 	while (!ending) {
-		seen = atomic_load(&pace->last);
+		seen = __atomic_load_n(&pace->last, __ATOMIC_SEQ_CST);
 		time = now();
 		if (time < seen || time < before)
-			atomic_fetch_add(&pace->back, 1);
+			__atomic_fetch_add(&pace->back, 1, __ATOMIC_SEQ_CST);
 		if (time - before > pace->longest[cpu])
 			pace->longest[cpu] = time - before;
 		before = time;
-		atomic_store(&pace->last, time);
+		__atomic_store_n(&pace->last, time, __ATOMIC_SEQ_CST);
 	}
 	_exit(0);
 }
