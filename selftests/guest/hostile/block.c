@@ -294,9 +294,13 @@ static void serve(struct disk *disk, const struct behaviour *how)
 static void connect_disk(struct disk *disk, const char *feature)
 {
 	struct backend *be = disk->be;
+	unsigned int tries = 1000;
 
-	be_await_front(be, XenbusStateInitialised);
-	disk->shared = be_map(be, be_read_number(be, "ring-ref"), true);
+	/* A front end that sees late that we have closed takes its ring back meanwhile. */
+	do {
+		be_await_front(be, XenbusStateInitialised);
+		disk->shared = be_map(be, be_read_number(be, "ring-ref"), true);
+	} while (!disk->shared && --tries && !usleep(10000));
 	if (!disk->shared)
 		be_die("cannot map the ring");
 	BACK_RING_INIT(&disk->ring, disk->shared, PAGE);
