@@ -164,26 +164,26 @@ toggle() {
 	left
 }
 
-flood() {
-	begin flood
+# writes_show_little BEHAVIOUR: nodes are rewritten meanwhile, and few of the writes show.
+writes_show_little() {
+	begin "$1"
 	enough
 	wait
 	check "$what: nodes are written" at_least writes "$times" 500
 	# A new size is looked for four times a second, and logged by driver and block layer.
 	check "$what: the log has few lines of it" few_lines $((20 + 8 * lasted))
 	check "$what: few events are sent" few_events $((80 + 4 * lasted))
+}
+
+flood() {
+	writes_show_little flood
 	works
 	check "$what: the device has not lost its connection" fails logged "disconnecting"
 	left
 }
 
 flood_states() {
-	begin flood-states
-	enough
-	wait
-	check "$what: nodes are written" at_least writes "$times" 500
-	check "$what: the log has few lines of it" few_lines $((20 + 8 * lasted))
-	check "$what: few events are sent" few_events $((80 + 4 * lasted))
+	writes_show_little flood-states
 	ends
 	left
 }
