@@ -18,14 +18,10 @@
 #define OTHER	75
 #define PAGES	4		/* of the event array, at most */
 
-unsigned int shim_cpu;
-bool shim_in_task;
-unsigned int shim_irq_depth;
-bool pvguest_have_struct_pages;
-struct start_info *pvguest_start_info;
+#include "vcpus.h"
+
 static struct shared_info shared;
 struct shared_info *pvguest_shared_info = &shared;
-struct vcpu_info pvguest_vcpu_info[SHIM_VCPUS];
 static unsigned long p2m[SHIM_PAGES];
 unsigned long *pvguest_p2m = p2m;
 unsigned long pvguest_p2m_entries = SHIM_PAGES;

@@ -17,12 +17,8 @@
 
 #define PORT	70
 
-unsigned int shim_cpu;
-bool shim_in_task;
-unsigned int shim_irq_depth;
-bool pvguest_have_struct_pages;
-struct start_info *pvguest_start_info;
-struct vcpu_info pvguest_vcpu_info[SHIM_VCPUS];
+#include "vcpus.h"
+
 unsigned long *pvguest_p2m;
 unsigned long pvguest_p2m_entries;
 static const struct cpumask all = { { BIT(SHIM_VCPUS) - 1 } };

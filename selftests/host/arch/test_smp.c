@@ -77,12 +77,8 @@ long hyp_sched_op(int cmd, void *arg);
 
 #include "../../../arch/x86/pvguest/smp.c"
 
-unsigned int shim_cpu;
-bool shim_in_task;
-unsigned int shim_irq_depth;
-bool pvguest_have_struct_pages;
-struct start_info *pvguest_start_info;
-struct vcpu_info pvguest_vcpu_info[SHIM_VCPUS];
+#include "vcpus.h"
+
 static unsigned long frames[SHIM_PAGES];
 unsigned long *pvguest_p2m = frames;
 unsigned long pvguest_p2m_entries = ARRAY_SIZE(frames);

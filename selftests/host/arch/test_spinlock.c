@@ -52,12 +52,8 @@ long hyp_sched_op(int cmd, void *arg);
 #define LOCKED	3
 #define PORT(cpu)	(7 + (cpu))
 
-unsigned int shim_cpu;
-bool shim_in_task;
-unsigned int shim_irq_depth;
-bool pvguest_have_struct_pages;
-struct start_info *pvguest_start_info;
-struct vcpu_info pvguest_vcpu_info[SHIM_VCPUS];
+#include "vcpus.h"
+
 unsigned long *pvguest_p2m;
 unsigned long pvguest_p2m_entries;
 const struct cpumask *cpu_online_mask;
